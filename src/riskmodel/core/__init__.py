@@ -1,0 +1,1 @@
+"""Time, schema, validation, randomness, files and provenance: what every stage stands on."""

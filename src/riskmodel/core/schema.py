@@ -1,0 +1,192 @@
+"""The canonical tables: their columns, types and rules.
+
+Field semantics follow SS 12000:2020 where it has them. Every other module takes names and
+types from here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from riskmodel.core.spec import Spec
+
+ColumnType = Literal["string", "date", "integer", "number", "boolean"]
+
+
+class Column(Spec):
+    """One column of a table: its type and what may stand in it.
+
+    `allowed` closes the list of values, `minimum` and `maximum` bound a number. A missing
+    value is allowed unless the column is `required`; an absent column is read as wholly
+    missing unless it is `required`.
+    """
+
+    type: ColumnType
+    required: bool = False
+    allowed: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class Table(Spec):
+    """One table: its columns, the dates that place a row in time, and its keys.
+
+    `date` names the column that says when the fact happened, `known_date` the one that says
+    when it was known (where it is empty or absent: the day it happened). `unique` columns
+    together may not repeat.
+    """
+
+    columns: dict[str, Column]
+    person: str = "person_id"
+    date: str | None = None
+    unique: tuple[str, ...] = ()
+    user_declared: bool = Field(default=False)
+
+    @property
+    def has_known_date(self) -> bool:
+        """Whether rows may carry the day on which they became known."""
+        return "known_date" in self.columns
+
+
+SECURITY_NONE = "Ingen"
+"""The value of `security_marking` of a person whose identity is not protected."""
+
+_ID = Column(type="string", required=True)
+_KNOWN = Column(type="date")
+_MINUTES = Column(type="number", minimum=0, maximum=100_000)
+
+TABLES: dict[str, Table] = {
+    "persons": Table(
+        columns={
+            "person_id": _ID,
+            "birth_date": Column(type="date"),
+            "sex": Column(type="string", allowed=("Man", "Kvinna", "Okänt")),
+            "municipality": Column(type="string"),
+            "migration_background": Column(type="string"),
+            "parental_education": Column(type="string"),
+            "security_marking": Column(
+                type="string",
+                allowed=(SECURITY_NONE, "Sekretessmarkering", "Skyddad folkbokföring"),
+            ),
+        },
+        unique=("person_id",),
+    ),
+    "enrolments": Table(
+        columns={
+            "person_id": _ID,
+            "school_unit": Column(type="string", required=True),
+            "school_type": Column(type="string", required=True),
+            "school_year": Column(type="integer", minimum=0, maximum=10),
+            "programme": Column(type="string"),
+            "start_date": Column(type="date", required=True),
+            "end_date": Column(type="date"),
+            "cancelled": Column(type="boolean"),
+            "known_date": _KNOWN,
+        },
+        date="start_date",
+    ),
+    "attendance": Table(
+        columns={
+            "person_id": _ID,
+            "date": Column(type="date", required=True),
+            "offered_minutes": _MINUTES,
+            "attended_minutes": _MINUTES,
+            "valid_absence_minutes": _MINUTES,
+            "invalid_absence_minutes": _MINUTES,
+            "other_minutes": _MINUTES,
+            "is_reported": Column(type="boolean"),
+            "known_date": _KNOWN,
+        },
+        date="date",
+    ),
+    "grades": Table(
+        columns={
+            "person_id": _ID,
+            "date": Column(type="date", required=True),
+            "subject": Column(type="string", required=True),
+            "grade": Column(type="string", required=True),
+            "term": Column(type="string", allowed=("HT", "VT")),
+            "school_year": Column(type="integer", minimum=0, maximum=10),
+            "points": Column(type="number", minimum=0, maximum=1000),
+            "is_final": Column(type="boolean"),
+            "known_date": _KNOWN,
+        },
+        date="date",
+    ),
+    "health_contacts": Table(
+        columns={
+            "person_id": _ID,
+            "date": Column(type="date", required=True),
+            "service": Column(
+                type="string",
+                required=True,
+                allowed=(
+                    "school_nurse",
+                    "school_doctor",
+                    "counsellor",
+                    "psychologist",
+                    "special_education",
+                ),
+            ),
+            "category": Column(
+                type="string",
+                required=True,
+                allowed=("health_visit", "own_initiative", "referred", "follow_up"),
+            ),
+            "known_date": _KNOWN,
+        },
+        date="date",
+    ),
+    "support": Table(
+        columns={
+            "person_id": _ID,
+            "start_date": Column(type="date", required=True),
+            "end_date": Column(type="date"),
+            "measure": Column(
+                type="string",
+                required=True,
+                allowed=(
+                    "extra_adaptations",
+                    "action_programme",
+                    "special_teaching",
+                    "language_support",
+                    "attendance_support",
+                ),
+            ),
+            "known_date": _KNOWN,
+        },
+        date="start_date",
+    ),
+    "outcomes": Table(
+        columns={
+            "person_id": _ID,
+            "outcome": Column(type="string", required=True),
+            "date": Column(type="date", required=True),
+            "value": Column(type="number", minimum=0, maximum=1),
+            "status": Column(
+                type="string", required=True, allowed=("observed", "censored", "moved", "deceased")
+            ),
+            "known_date": _KNOWN,
+        },
+        date="date",
+    ),
+}
+"""The canonical tables by name, as they enter the library."""
+
+
+def pseudonymised(table: Table) -> tuple[str, ...]:
+    """Return the column names of a table after pseudonymisation.
+
+    Parameters
+    ----------
+    table : Table
+        As it enters the library.
+
+    Returns
+    -------
+    tuple of str
+        The same columns with `subject_id` in place of the person's identifier.
+    """
+    return tuple("subject_id" if name == table.person else name for name in table.columns)

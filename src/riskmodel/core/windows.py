@@ -1,0 +1,313 @@
+"""Time: half-open intervals, and the only code that compares dates.
+
+Features see ``[prediction_date - lookback, prediction_date)``, outcomes
+``[prediction_date + gap, prediction_date + gap + horizon)``. A fact counts only if it was
+known before the prediction date.
+"""
+
+from __future__ import annotations
+
+import calendar as month_lengths
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from riskmodel.core.spec import Spec
+
+
+@dataclass(frozen=True, order=True)
+class Interval:
+    """The half-open span of days ``[start, end)``.
+
+    Parameters
+    ----------
+    start : datetime.date
+        The first day inside. `datetime.date.min` stands for no beginning.
+    end : datetime.date
+        The first day after.
+
+    Examples
+    --------
+    >>> week = Interval(date(2024, 1, 1), date(2024, 1, 8))
+    >>> week.contains(date(2024, 1, 1)), week.contains(date(2024, 1, 8))
+    (True, False)
+    """
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that ends before it starts."""
+        if self.end < self.start:
+            raise ValueError("`end` must not lie before `start`. Swap the two dates.")
+
+    @property
+    def days(self) -> int:
+        """The number of days inside."""
+        return (self.end - self.start).days
+
+    def contains(self, moments: Any) -> Any:
+        """Tell which moments lie inside.
+
+        Parameters
+        ----------
+        moments : datetime.date, pandas.Series, numpy.ndarray or ibis column
+            Dates; with timestamps, midnight belongs to the day that it begins.
+
+        Returns
+        -------
+        bool or the like of `moments`
+            True inside. A missing date is not inside.
+        """
+        return (moments >= self.start) & (moments < self.end)
+
+
+def is_before(moments: Any, limit: Any) -> Any:
+    """Tell which moments lie strictly before a limit.
+
+    Parameters
+    ----------
+    moments : datetime.date, pandas.Series, numpy.ndarray or ibis column
+        Dates.
+    limit : datetime.date or the like of `moments`
+        The first day that is too late.
+
+    Returns
+    -------
+    bool or the like of `moments`
+        True before the limit.
+    """
+    return moments < limit
+
+
+def is_current(starts: Any, ends: Any, moment: Any) -> Any:
+    """Tell which spans ``[start, end)`` hold a moment, an absent end being open.
+
+    Parameters
+    ----------
+    starts : ibis column
+        First days.
+    ends : ibis column
+        First days after; null where the span has not ended.
+    moment : datetime.date or ibis column
+        The day asked about.
+
+    Returns
+    -------
+    ibis boolean column
+        True where ``start <= moment < end``.
+    """
+    return (starts <= moment) & (ends.isnull() | (ends > moment))
+
+
+class CalendarPoint(Spec):
+    """A named point of each cohort's time, such as 1 November of the final year.
+
+    Either a day of the calendar (the first such day on or after the cohort's start) or a
+    number of days after the start.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    month: int | None = Field(default=None, ge=1, le=12)
+    day: int | None = Field(default=None, ge=1, le=31)
+    offset_days: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        """Demand exactly one of the two ways to name a day, and a day that always exists."""
+        on_calendar = self.month is not None and self.day is not None
+        if on_calendar == (self.offset_days is not None) or (self.month is None) != (
+            self.day is None
+        ):
+            raise ValueError("give either `month` and `day`, or `offset_days`")
+        if self.month is not None and self.day is not None:
+            longest = month_lengths.monthrange(2023, self.month)[1]
+            if self.day > longest:
+                raise ValueError(f"`day` must be at most {longest} in that month")
+        return self
+
+    def date_after(self, start: date) -> date:
+        """Return the point's date for a cohort that starts on a day.
+
+        Parameters
+        ----------
+        start : datetime.date
+            The cohort's first day.
+
+        Returns
+        -------
+        datetime.date
+            On or after `start`.
+
+        Examples
+        --------
+        >>> CalendarPoint(name="february", month=2, day=1).date_after(date(2023, 7, 1))
+        datetime.date(2024, 2, 1)
+        """
+        if self.offset_days is not None:
+            return start + timedelta(days=self.offset_days)
+        assert self.month is not None and self.day is not None
+        same_year = date(start.year, self.month, self.day)
+        return same_year if same_year >= start else date(start.year + 1, self.month, self.day)
+
+
+class SchoolCalendar(Spec):
+    """On which day of the year a school year starts, by default 1 July."""
+
+    month: int = Field(default=7, ge=1, le=12)
+    day: int = Field(default=1, ge=1, le=28)
+
+    def year_start(self, moment: date, years_back: int = 0) -> date:
+        """Return the first day of the school year that holds a moment.
+
+        Parameters
+        ----------
+        moment : datetime.date
+            A day.
+        years_back : int, default 0
+            How many school years earlier.
+
+        Returns
+        -------
+        datetime.date
+            The school year's first day.
+
+        Examples
+        --------
+        >>> SchoolCalendar().year_start(date(2024, 2, 1))
+        datetime.date(2023, 7, 1)
+        """
+        this_year = date(moment.year, self.month, self.day)
+        year = moment.year if this_year <= moment else moment.year - 1
+        return date(year - years_back, self.month, self.day)
+
+
+class Window(Spec):
+    """The days that a feature looks at, always ending just before the prediction date.
+
+    ``lookback`` looks `days` days back; ``school_year`` looks from the school year's first
+    day; ``previous_school_year`` looks at the whole school year before; ``ever`` looks at
+    all that lies before.
+    """
+
+    kind: Literal["lookback", "school_year", "previous_school_year", "ever"] = "lookback"
+    days: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        """Demand `days` for a lookback and for nothing else."""
+        if (self.kind == "lookback") != (self.days is not None):
+            raise ValueError("`days` belongs to the kind 'lookback', and to no other")
+        return self
+
+    def bounds(self, prediction_date: date, calendar: SchoolCalendar) -> Interval:
+        """Return the interval that this window is for one prediction date.
+
+        Parameters
+        ----------
+        prediction_date : datetime.date
+            The first day that is not seen.
+        calendar : SchoolCalendar
+            Where school years start.
+
+        Returns
+        -------
+        Interval
+            Half-open, never reaching the prediction date.
+
+        Examples
+        --------
+        >>> Window(days=30).bounds(date(2024, 11, 1), SchoolCalendar())
+        Interval(start=datetime.date(2024, 10, 2), end=datetime.date(2024, 11, 1))
+        """
+        if self.kind == "lookback":
+            assert self.days is not None
+            return Interval(prediction_date - timedelta(days=self.days), prediction_date)
+        if self.kind == "school_year":
+            return Interval(calendar.year_start(prediction_date), prediction_date)
+        if self.kind == "previous_school_year":
+            return Interval(
+                calendar.year_start(prediction_date, 1), calendar.year_start(prediction_date)
+            )
+        return Interval(date.min, prediction_date)
+
+
+class Horizon(Spec):
+    """When an outcome must fall to count: ``[date + gap, date + gap + horizon)``."""
+
+    gap_days: int = Field(default=0, ge=0)
+    months: int = Field(ge=1)
+
+    def bounds(self, prediction_date: date) -> Interval:
+        """Return the outcome interval for one prediction date.
+
+        Parameters
+        ----------
+        prediction_date : datetime.date
+            The day of the prediction.
+
+        Returns
+        -------
+        Interval
+            Half-open.
+
+        Examples
+        --------
+        >>> Horizon(months=12).bounds(date(2024, 11, 1))
+        Interval(start=datetime.date(2024, 11, 1), end=datetime.date(2025, 11, 1))
+        """
+        start = prediction_date + timedelta(days=self.gap_days)
+        return Interval(start, add_months(start, self.months))
+
+
+def add_months(moment: date, months: int) -> date:
+    """Return the day some months later, at the latest the last day of that month.
+
+    Parameters
+    ----------
+    moment : datetime.date
+        A day.
+    months : int
+        How many months later; negative for earlier.
+
+    Returns
+    -------
+    datetime.date
+        The day.
+
+    Examples
+    --------
+    >>> add_months(date(2024, 1, 31), 1)
+    datetime.date(2024, 2, 29)
+    """
+    count = moment.year * 12 + moment.month - 1 + months
+    year, month = divmod(count, 12)
+    day = min(moment.day, month_lengths.monthrange(year, month + 1)[1])
+    return date(year, month + 1, day)
+
+
+def cut_into_cells(intervals: Iterable[Interval]) -> Sequence[Interval]:
+    """Cut time at every edge of some intervals into disjoint cells.
+
+    Parameters
+    ----------
+    intervals : iterable of Interval
+        May overlap.
+
+    Returns
+    -------
+    sequence of Interval
+        Disjoint, in order, without gaps from the first edge to the last. Each given
+        interval is the union of some of them.
+
+    Examples
+    --------
+    >>> one, two = Interval(date(2024, 1, 1), date(2024, 1, 9)), Interval(date(2024, 1, 5), date(2024, 1, 9))
+    >>> [cell.days for cell in cut_into_cells([one, two])]
+    [4, 4]
+    """
+    edges = sorted({edge for span in intervals for edge in (span.start, span.end)})
+    return [Interval(start, end) for start, end in zip(edges, edges[1:], strict=False)]
