@@ -1,0 +1,139 @@
+"""What the command line prints: results to standard output, progress and errors beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from riskmodel.features.specs import FeatureSpec
+
+
+def print_line(text: str) -> None:
+    """Print a line to standard output.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    """
+    sys.stdout.write(text + "\n")
+
+
+def print_error(text: str) -> None:
+    """Print an error to standard error.
+
+    Parameters
+    ----------
+    text : str
+        What must be, what was got, what to do.
+    """
+    sys.stderr.write(f"Error: {text}\n")
+
+
+def print_headlines(headlines: Mapping[str, str]) -> None:
+    """Print what came of a run, one line each.
+
+    Parameters
+    ----------
+    headlines : mapping of str to str
+        What it is, and its value or place.
+    """
+    width = max((len(name) for name in headlines), default=0)
+    for name, value in headlines.items():
+        print_line(f"{name:<{width}}  {value}" if value else f"\n{name}")
+
+
+def print_catalogue(specs: Iterable[FeatureSpec], language: str) -> None:
+    """Print a catalogue of features as a table.
+
+    Parameters
+    ----------
+    specs : iterable of FeatureSpec
+        The features.
+    language : str
+        'sv' or 'en'.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from riskmodel.features.specs import feature_info
+
+    table = Table("name", "sv" if language == "sv" else "en", "unit", "domain", "missing")
+    for spec in specs:
+        info = feature_info(spec)
+        text = info.name_sv if language == "sv" else info.name_en
+        table.add_row(info.name, text, info.unit, info.domain, info.missing)
+    Console().print(table)
+
+
+class ConsoleProgress:
+    """Shows one bar per stage on standard error while a run goes on."""
+
+    def __init__(self) -> None:
+        self._bars: Bars | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[stage]:<13}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=Console(stderr=True),
+        )
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop showing, whatever happened."""
+        if self._bars is not None:
+            self._bars.stop()
+
+    def start(self, stage: str) -> None:
+        """Show a new bar.
+
+        Parameters
+        ----------
+        stage : str
+            The stage's name.
+        """
+        if self._bars is not None:
+            self._task = self._bars.add_task("", total=1.0, stage=stage, note="")
+
+    def advance(self, share: float) -> None:
+        """Move the current bar.
+
+        Parameters
+        ----------
+        share : float
+            In [0, 1].
+        """
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=share)
+
+    def finish(self, note: str) -> None:
+        """Fill the current bar and show what came of the stage.
+
+        Parameters
+        ----------
+        note : str
+            Counts and names only.
+        """
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=1.0, note=note)

@@ -1,0 +1,179 @@
+"""Read a configuration file: every error at once, each with its place."""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from riskmodel.core.spec import Spec
+from riskmodel.core.validation import suggest_name
+from riskmodel.errors import ConfigurationError
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+_MAX_BYTES = 1 << 20
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain YAML without repeated keys and without aliases (which can be made to explode)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse aliases."""
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuse repeated keys."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if repeated:
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"the key `{repeated[0]}` stands twice, line {line}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A UTF-8 file of at most 1 MiB.
+
+    Returns
+    -------
+    dict
+        Its content.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is not there, not YAML, or not a mapping.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigurationError(f"`{path.name}` must be at most 1 MiB. Is it a configuration?")
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_StrictLoader)  # noqa: S506
+    except OSError as error:
+        raise ConfigurationError(
+            f"`{path.name}` must be a readable file, got {type(error).__name__}. Check the path."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"`{path.name}` must be UTF-8 text. Save it as UTF-8.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError(
+            f"`{path.name}` must be valid YAML. Mend what stands below.", [_yaml_place(error)]
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"`{path.name}` must hold names and values, got {type(content).__name__}. "
+            "Start from one of the files in configs/."
+        )
+    return content
+
+
+def load_spec(path: Path, spec_type: type[SpecT]) -> SpecT:
+    """Read a YAML file as one spec, its relative paths taken from the file's folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The configuration file.
+    spec_type : type of Spec
+        What it describes, for example `RunConfig`.
+
+    Returns
+    -------
+    Spec
+        Valid, with absolute paths.
+
+    Raises
+    ------
+    ConfigurationError
+        With every finding: its place, what must be, and the nearest valid name.
+    """
+    try:
+        spec = spec_type.model_validate(read_yaml(path))
+    except ValidationError as error:
+        findings = [_describe(item, spec_type) for item in error.errors(include_input=False)]
+        raise ConfigurationError(
+            f"`{path.name}` must be a valid configuration, got {len(findings)} finding(s). "
+            "Mend each of them.",
+            findings,
+        ) from None
+    return make_paths_absolute(spec, path.resolve().parent)
+
+
+def make_paths_absolute(spec: SpecT, root: Path) -> SpecT:
+    """Return a spec whose relative paths start from a folder; ``~`` is the user's home.
+
+    Parameters
+    ----------
+    spec : Spec
+        Any spec, with specs inside.
+    root : pathlib.Path
+        The folder that relative paths are taken from.
+
+    Returns
+    -------
+    Spec
+        A copy.
+    """
+    return spec.model_copy(
+        update={name: _absolute(getattr(spec, name), root) for name in type(spec).model_fields}
+    )
+
+
+def _absolute(value: Any, root: Path) -> Any:
+    """Return a field's value with the paths inside it made absolute."""
+    if isinstance(value, Path):
+        return root / value.expanduser()
+    if isinstance(value, Spec):
+        return make_paths_absolute(value, root)
+    if isinstance(value, dict):
+        return {key: _absolute(item, root) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_absolute(item, root) for item in value)
+    return value
+
+
+def _yaml_place(error: Exception) -> str:
+    """Say where YAML broke, without quoting the file."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or (str(error) if mark is None else "not YAML")
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+def _describe(item: Any, spec_type: type[Spec]) -> str:
+    """Return one finding: its place in the file, what must be, and the nearest name."""
+    place = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        valid = _field_names(spec_type, item["loc"][:-1])
+        return f"{place}: there is no such setting.{suggest_name(str(item['loc'][-1]), valid)}"
+    return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _field_names(spec_type: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:
+    """Return the settings that exist at a place of the file."""
+    candidates: list[type[BaseModel]] = [spec_type]
+    for part in place:
+        following: list[type[BaseModel]] = []
+        for candidate in candidates:
+            field = candidate.model_fields.get(str(part))
+            if field is not None:
+                following += _spec_types(field.annotation)
+        candidates = following or candidates
+    return [name for candidate in candidates for name in candidate.model_fields]
+
+
+def _spec_types(annotation: Any) -> list[type[BaseModel]]:
+    """Return the specs named anywhere in a type annotation."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [found for part in typing.get_args(annotation) for found in _spec_types(part)]

@@ -1,0 +1,142 @@
+"""What a configuration file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from riskmodel.cohort.specs import CohortSpec
+from riskmodel.core.schema import TABLES, Column, Table
+from riskmodel.core.spec import Spec
+from riskmodel.core.windows import SchoolCalendar
+from riskmodel.engine.session import EngineSpec
+from riskmodel.evaluation.specs import EvaluationSpec
+from riskmodel.fairness.specs import AuditSpec
+from riskmodel.features.catalogue import load_catalogue
+from riskmodel.features.specs import FeatureSpec
+from riskmodel.ingest.feature_table import FeatureTableSpec
+from riskmodel.ingest.readers import SourceSpec
+from riskmodel.models.specs import ModelSpec
+from riskmodel.screening.lists import ScreeningSpec
+from riskmodel.tracking.store import TrackingSpec
+
+
+class LegalBasis(Spec):
+    """On what the processing of personal data rests: shown on every report, never judged."""
+
+    text: str = Field(min_length=3)
+    reference: str = Field(min_length=2)
+
+
+class PseudonymSpec(Spec):
+    """Where the key of the pseudonyms is, outside the project, and what it is used for."""
+
+    key_file: Path | None = None
+    key_variable: str | None = "RISKMODEL_KEY"
+    domain: str = Field(default="riskmodel", min_length=1)
+
+
+class EventTableSpec(Spec):
+    """A user's own event table: its columns and the one that places a row in time."""
+
+    columns: dict[str, Column]
+    date: str = "date"
+    person: str = "person_id"
+    unique: tuple[str, ...] = ()
+
+    def to_table(self) -> Table:
+        """Return the table's schema with the person's identifier and the known date added.
+
+        Returns
+        -------
+        Table
+            A user-declared table.
+        """
+        own = {
+            self.person: Column(type="string", required=True),
+            self.date: Column(type="date", required=True),
+            "known_date": Column(type="date"),
+        }
+        return Table(
+            columns=own | self.columns,
+            person=self.person,
+            date=self.date,
+            unique=self.unique,
+            user_declared=True,
+        )
+
+
+class FeaturesSpec(Spec):
+    """Which features are computed: a catalogue, less what is left out, plus the user's own."""
+
+    catalogue: str | None = None
+    exclude: tuple[str, ...] = ()
+    declared: tuple[FeatureSpec, ...] = ()
+
+    def select(self) -> tuple[FeatureSpec, ...]:
+        """Return the features in order: the catalogue's, then the declared ones.
+
+        Returns
+        -------
+        tuple of FeatureSpec
+            Names may repeat here; the feature stage reports it.
+        """
+        known = load_catalogue(self.catalogue) if self.catalogue else ()
+        return tuple(spec for spec in known if spec.name not in self.exclude) + self.declared
+
+
+class RunConfig(Spec):
+    """One run from extracts, or from a ready table of features, to its reports."""
+
+    version: Literal[1]
+    name: str = Field(pattern=r"^[a-z0-9_-]+$")
+    title: str
+    purpose: str
+    legal_basis: LegalBasis
+    out: Path
+    language: Literal["sv", "en"] = "sv"
+    random_state: int = Field(ge=0)
+    calendar: SchoolCalendar = SchoolCalendar()
+    engine: EngineSpec = EngineSpec()
+    sources: dict[str, SourceSpec] = {}
+    event_tables: dict[str, EventTableSpec] = {}
+    pseudonyms: PseudonymSpec = PseudonymSpec()
+    feature_table: FeatureTableSpec | None = None
+    cohort: CohortSpec | None = None
+    features: FeaturesSpec = FeaturesSpec()
+    models: ModelSpec = ModelSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    audit: AuditSpec
+    screening: ScreeningSpec | None = None
+    tracking: TrackingSpec = TrackingSpec()
+
+    @model_validator(mode="after")
+    def _check_input(self) -> Self:
+        """Demand one kind of input, complete."""
+        if (self.feature_table is None) == (not self.sources):
+            raise ValueError("give either `sources` (extracts) or `feature_table`, and not both")
+        if self.sources:
+            self._check_extracts()
+        elif self.cohort is not None or self.features.select():
+            raise ValueError(
+                "`cohort` and `features` belong to `sources`; a `feature_table` has its own"
+            )
+        return self
+
+    def _check_extracts(self) -> None:
+        """Demand what a run from extracts needs."""
+        if self.cohort is None:
+            raise ValueError("`cohort` must be given with `sources`")
+        if not self.features.select():
+            raise ValueError("`features` must name a catalogue or declare at least one feature")
+        needed = {"persons", "enrolments", "outcomes"}
+        missing = sorted(needed - set(self.sources))
+        if missing:
+            raise ValueError(f"`sources` must hold the tables {', '.join(missing)} too")
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The schemas of the canonical and the user-declared tables."""
+        return TABLES | {name: spec.to_table() for name, spec in self.event_tables.items()}

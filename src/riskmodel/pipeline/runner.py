@@ -1,0 +1,102 @@
+"""Run stages in order, skipping what is up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from riskmodel.config.models import RunConfig
+from riskmodel.core.files import remove_partial_files
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.progress import Progress
+from riskmodel.pipeline.state import fingerprint, forget_stage, is_up_to_date, record_stage
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage is given.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration, its paths absolute.
+    folder : RunFolder
+        Where the run keeps its artifacts.
+    project : pathlib.Path
+        The folder of the configuration file, where no key may lie.
+    progress : Progress
+        Who listens.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    project: Path
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: what it reads, what it makes and the function that does it.
+
+    Parameters
+    ----------
+    name : str
+        The command's name.
+    settings : tuple of str
+        The top-level settings that its outputs depend on.
+    inputs : callable
+        Returns the files that it reads, by a name free of paths.
+    outputs : tuple of str
+        The artifacts that it makes.
+    run : callable
+        Does it and returns one line on what came of it.
+    """
+
+    name: str
+    settings: tuple[str, ...]
+    inputs: Callable[[RunConfig, RunFolder], Mapping[str, Path]]
+    outputs: tuple[str, ...]
+    run: Callable[[StageContext], str]
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    config: RunConfig,
+    project: Path,
+    progress: Progress,
+    *,
+    force: bool = False,
+) -> None:
+    """Run some stages in order.
+
+    A stage whose inputs, settings and code are unchanged, and whose outputs are untouched,
+    is skipped. A stage that fails leaves what was there before it.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        In order.
+    config : RunConfig
+        The run's configuration, its paths absolute.
+    project : pathlib.Path
+        The folder of the configuration file.
+    progress : Progress
+        Who listens.
+    force : bool, default False
+        Run every stage, even where nothing changed.
+    """
+    folder = RunFolder(config.out)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    remove_partial_files(folder.root)
+    context = StageContext(config, folder, project, progress)
+    for stage in stages:
+        progress.start(stage.name)
+        made_from = fingerprint(config, stage.settings, stage.inputs(config, folder))
+        if not force and is_up_to_date(folder, stage.name, made_from):
+            progress.finish("up to date")
+            continue
+        forget_stage(folder, stage.name)
+        note = stage.run(context)
+        record_stage(folder, stage.name, made_from, stage.outputs)
+        progress.finish(note)
