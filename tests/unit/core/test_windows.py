@@ -1,0 +1,109 @@
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from riskmodel.core.windows import (
+    CalendarPoint,
+    Horizon,
+    Interval,
+    SchoolCalendar,
+    Window,
+    add_months,
+    cut_into_cells,
+)
+
+dates = st.dates(date(1990, 1, 1), date(2060, 12, 31))
+windows = st.one_of(
+    st.builds(Window, days=st.integers(1, 800)),
+    st.sampled_from([Window(kind=k) for k in ("school_year", "previous_school_year", "ever")]),
+)
+
+
+@given(dates, windows)
+def test_a_window_never_reaches_the_prediction_date(prediction_date, window):
+    span = window.bounds(prediction_date, SchoolCalendar())
+    assert not span.contains(prediction_date)
+    assert span.end <= prediction_date
+
+
+@given(dates, st.integers(1, 800))
+def test_a_lookback_holds_exactly_its_days(prediction_date, days):
+    span = Window(days=days).bounds(prediction_date, SchoolCalendar())
+    assert span.days == days
+    assert span.contains(prediction_date - timedelta(days=1))
+    assert span.contains(prediction_date - timedelta(days=days))
+    assert not span.contains(prediction_date - timedelta(days=days + 1))
+
+
+@given(dates)
+def test_school_years_meet_without_gap_or_overlap(prediction_date):
+    calendar = SchoolCalendar()
+    now = Window(kind="school_year").bounds(prediction_date, calendar)
+    before = Window(kind="previous_school_year").bounds(prediction_date, calendar)
+    assert before.end == now.start
+    assert before.days in (365, 366)
+
+
+@given(dates, windows, st.integers(0, 400), st.integers(1, 60))
+def test_features_and_outcomes_never_share_a_day(prediction_date, window, gap, months):
+    seen = window.bounds(prediction_date, SchoolCalendar())
+    outcome = Horizon(gap_days=gap, months=months).bounds(prediction_date)
+    assert seen.end <= outcome.start
+
+
+@given(st.lists(st.tuples(dates, st.integers(0, 500)), min_size=1, max_size=8), dates)
+def test_cells_are_disjoint_and_rebuild_every_interval(spans, moment):
+    intervals = [Interval(start, start + timedelta(days=length)) for start, length in spans]
+    cells = cut_into_cells(intervals)
+    for interval in intervals:
+        inside = [c for c in cells if interval.start <= c.start and c.end <= interval.end]
+        assert sum(cell.days for cell in inside) == interval.days
+    assert sum(cell.contains(moment) for cell in cells) <= 1
+
+
+@given(dates, st.integers(-60, 60))
+def test_months_are_undone_by_their_opposite_up_to_the_month_end(moment, months):
+    there = add_months(moment, months)
+    back = add_months(there, -months)
+    assert (back.year, back.month) == (moment.year, moment.month)
+    assert back.day <= moment.day
+
+
+def test_a_calendar_point_is_the_first_such_day_of_the_cohort():
+    november = CalendarPoint(name="november", month=11, day=1)
+    february = CalendarPoint(name="february", month=2, day=1)
+    day_28 = CalendarPoint(name="day_28", offset_days=28)
+    start = date(2024, 7, 1)
+    assert november.date_after(start) == date(2024, 11, 1)
+    assert february.date_after(start) == date(2025, 2, 1)
+    assert day_28.date_after(start) == date(2024, 7, 29)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"month": 11},
+        {"month": 11, "day": 31},
+        {"month": 2, "day": 29},
+        {"month": 11, "day": 1, "offset_days": 3},
+        {"offset_days": -1},
+    ],
+)
+def test_a_calendar_point_that_names_no_single_day_is_refused(settings):
+    with pytest.raises(ValidationError):
+        CalendarPoint(name="point", **settings)
+
+
+@pytest.mark.parametrize("settings", [{"kind": "ever", "days": 3}, {}, {"days": 0}])
+def test_a_window_needs_days_for_a_lookback_and_only_then(settings):
+    with pytest.raises(ValidationError):
+        Window(**settings)
+
+
+def test_an_interval_cannot_end_before_it_starts():
+    with pytest.raises(ValueError, match="before `start`"):
+        Interval(date(2024, 1, 2), date(2024, 1, 1))
