@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from riskmodel.cohort.specs import CohortSpec
+from riskmodel.cohort.specs import CohortSpec, CrossFittedSplit, TemporalSplit
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.core.spec import Spec
 from riskmodel.core.windows import SchoolCalendar
@@ -20,6 +20,7 @@ from riskmodel.ingest.feature_table import FeatureTableSpec
 from riskmodel.ingest.readers import SourceSpec
 from riskmodel.models.specs import ModelSpec
 from riskmodel.screening.lists import ScreeningSpec
+from riskmodel.simulation.spec import SimulationSpec
 from riskmodel.tracking.store import TrackingSpec
 
 
@@ -105,6 +106,7 @@ class RunConfig(Spec):
     pseudonyms: PseudonymSpec = PseudonymSpec()
     feature_table: FeatureTableSpec | None = None
     cohort: CohortSpec | None = None
+    cross_fitting: CrossFittedSplit = CrossFittedSplit()
     features: FeaturesSpec = FeaturesSpec()
     models: ModelSpec = ModelSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
@@ -137,6 +139,19 @@ class RunConfig(Spec):
             raise ValueError(f"`sources` must hold the tables {', '.join(missing)} too")
 
     @property
+    def split(self) -> TemporalSplit | CrossFittedSplit:
+        """How training and test rows are told apart."""
+        return self.cohort.split if self.cohort is not None else self.cross_fitting
+
+    @property
     def tables(self) -> dict[str, Table]:
         """The schemas of the canonical and the user-declared tables."""
         return TABLES | {name: spec.to_table() for name, spec in self.event_tables.items()}
+
+
+class RegionConfig(Spec):
+    """A simulated region and its seed."""
+
+    version: Literal[1]
+    random_state: int = Field(ge=0)
+    region: SimulationSpec = SimulationSpec()
