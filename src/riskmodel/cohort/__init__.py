@@ -1,0 +1,1 @@
+"""Who is predicted for, when, and what came of it: eligibility, outcomes and splits."""
