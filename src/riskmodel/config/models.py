@@ -103,6 +103,7 @@ class RunConfig(Spec):
     engine: EngineSpec = EngineSpec()
     sources: dict[str, SourceSpec] = {}
     event_tables: dict[str, EventTableSpec] = {}
+    person_attributes: dict[str, Column] = {}
     pseudonyms: PseudonymSpec = PseudonymSpec()
     feature_table: FeatureTableSpec | None = None
     cohort: CohortSpec | None = None
@@ -145,8 +146,14 @@ class RunConfig(Spec):
 
     @property
     def tables(self) -> dict[str, Table]:
-        """The schemas of the canonical and the user-declared tables."""
-        return TABLES | {name: spec.to_table() for name, spec in self.event_tables.items()}
+        """The schemas of the canonical tables, with the user's own attributes and tables."""
+        persons = TABLES["persons"]
+        columns = persons.columns | self.person_attributes
+        return (
+            TABLES
+            | {"persons": persons.model_copy(update={"columns": columns})}
+            | {name: spec.to_table() for name, spec in self.event_tables.items()}
+        )
 
 
 class RegionConfig(Spec):
