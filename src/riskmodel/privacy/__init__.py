@@ -1,0 +1,1 @@
+"""Keys, identities, pseudonyms, disclosure control and the scan for what slipped through."""
