@@ -1,0 +1,1 @@
+"""Features at prediction dates: their specifications, the compiler and the catalogue."""
