@@ -1,0 +1,1 @@
+"""Candidate models: baselines, logistic, additive, the boosting yardstick, and calibration."""

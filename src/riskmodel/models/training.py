@@ -1,0 +1,406 @@
+"""Training of all candidates, with honest out-of-fold risks and a choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit
+
+from riskmodel.core.randomness import derive_seed
+from riskmodel.core.validation import suggest_name
+from riskmodel.errors import UsageError
+from riskmodel.models.calibration import Calibrator, fit_calibrator
+from riskmodel.models.families import fit_family, score_family, single_threaded, split_family
+from riskmodel.models.folds import assign_folds
+from riskmodel.models.inputs import check_labels, check_sensitive, read_features, read_groups
+from riskmodel.models.risk_model import RiskModel
+from riskmodel.models.selection import Comparison, compare_candidates
+from riskmodel.models.specs import YARDSTICK, Family, ModelSpec, RuleSpec
+
+__all__ = ["SENSITIVE_FEATURES", "RiskModel", "TrainedModels", "TrainingFacts", "train_candidates"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+SENSITIVE_FEATURES = ("migration_background", "parental_education", "sex")
+"""The attributes that are model inputs only where the configuration says so."""
+
+_FEWEST_KNOWN = 10
+_FIXED: tuple[Family, ...] = ("base_rate", "rule")
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What is known of the training data besides the numbers, kept with every model.
+
+    Parameters
+    ----------
+    point : str, default ''
+        The prediction point.
+    training_period : tuple of str, optional
+        First and last prediction date, ISO.
+    data_hash : str, default ''
+        SHA-256 of the training data.
+    """
+
+    point: str = ""
+    training_period: tuple[str, str] | None = None
+    data_hash: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModels:
+    """All candidates fitted on the same rows, and the one to use.
+
+    Parameters
+    ----------
+    models : dict of str to RiskModel
+        By name, in the order of the specification, fitted on all training rows.
+    out_of_fold_risk : pandas.DataFrame of shape (n, models)
+        The calibrated risk of each training row from a model, and a calibration, that did
+        not see it. The one rate of the base rate and the two of a rule come from all rows.
+    out_of_fold_score : pandas.DataFrame of shape (n, models)
+        The same before calibration, in log-odds.
+    folds : pandas.Series of int, shape (n,)
+        The fold of each row.
+    is_grouped : bool
+        Whether the folds keep the groups together.
+    comparison : Comparison
+        The out-of-fold log losses and the choice.
+    """
+
+    models: dict[str, RiskModel]
+    out_of_fold_risk: pd.DataFrame
+    out_of_fold_score: pd.DataFrame
+    folds: pd.Series[int]
+    is_grouped: bool
+    comparison: Comparison
+
+    @property
+    def chosen(self) -> str:
+        """The name of the model to use."""
+        return self.comparison.chosen
+
+    @property
+    def chosen_model(self) -> RiskModel:
+        """The model to use."""
+        return self.models[self.chosen]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choice and what it rests on as plain values.
+
+        Returns
+        -------
+        dict
+            JSON values: `chosen`, `reason`, `log_loss` by model, `folds`, `is_grouped`,
+            `calibration` and `notes` by model.
+        """
+        return {
+            **self.comparison.to_dict(),
+            "folds": int(self.folds.nunique()),
+            "is_grouped": self.is_grouped,
+            "calibration": {name: m.calibrator.to_dict() for name, m in self.models.items()},
+            "notes": {name: list(model.notes) for name, model in self.models.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The training rows as numbers."""
+
+    X: FloatArray
+    y: FloatArray
+    groups: npt.NDArray[np.int64] | None
+    folds: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @property
+    def is_known(self) -> BoolArray:
+        """Which rows have a label."""
+        return ~np.isnan(self.y)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One model to fit, with its seed."""
+
+    name: str
+    family: Family
+    rule: RuleSpec | None
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """An estimator and the positions of the columns that it uses."""
+
+    family: Family
+    estimator: Any
+    columns: list[int]
+
+    def score(self, X: FloatArray) -> FloatArray:
+        """Return the uncalibrated log-odds of rows with all features."""
+        return score_family(self.family, self.estimator, X[:, self.columns])
+
+
+def train_candidates(
+    X: pd.DataFrame,
+    y: pd.Series[float],
+    groups: pd.Series[str] | None,
+    spec: ModelSpec,
+    infos: Sequence[dict[str, Any]] = (),
+    *,
+    random_state: int,
+    facts: TrainingFacts | None = None,
+    sensitive_features: Sequence[str] = SENSITIVE_FEATURES,
+    progress: Callable[[float], None] | None = None,
+) -> TrainedModels:
+    """Fit, calibrate and compare all candidate models on the same training rows.
+
+    Each learnt model is fitted once without each fold and once on all rows. Its calibration
+    is a straight line on the log-odds, fitted to the out-of-fold scores. The out-of-fold
+    risks are calibrated by lines that did not see the row's own fold either.
+
+    Parameters
+    ----------
+    X : pandas.DataFrame of shape (n, p)
+        Features as numbers; NaN where missing. Never a sensitive attribute that
+        ``spec.sensitive_inputs`` does not name.
+    y : pandas.Series of float, shape (n,)
+        1 for the outcome, 0 without, NaN where not known: such rows get out-of-fold risks
+        and nothing is learnt from them.
+    groups : pandas.Series of shape (n,), or None
+        What must stay together in the folds, for example the school unit.
+    spec : ModelSpec
+        The candidates.
+    infos : sequence of dict, default ()
+        What the feature stage says of each feature, passed through to the models.
+    random_state : int
+        The run's seed.
+    facts : TrainingFacts, optional
+        Kept with the models.
+    sensitive_features : sequence of str, optional
+        The attributes that count as sensitive.
+    progress : callable, optional
+        Called with the share of the work that is done, in (0, 1].
+
+    Returns
+    -------
+    TrainedModels
+        The models, their out-of-fold risks and the choice, which rests on these rows only.
+
+    Raises
+    ------
+    UsageError
+        If the columns are unfit, a rule's feature is not there, or no feature varies.
+    UndefinedMetricError
+        If there are too few pupils with, or without, the outcome.
+
+    Notes
+    -----
+    Deterministic and independent of the number of cores. Measured on one core with 15,000
+    rows and 36 features: about 20 seconds with five folds.
+
+    References
+    ----------
+    Platt, J. (1999). Probabilistic outputs for support vector machines and comparisons to
+    regularized likelihood methods. Advances in Large Margin Classifiers, 61-74.
+    """
+    names = tuple(str(name) for name in X.columns)
+    check_sensitive(names, spec.sensitive_inputs, sensitive_features)
+    _check_rules(spec.rules, names)
+    values, labels = read_features(X, names), check_labels(y, len(X))
+    codes = read_groups(groups, len(X))
+    folds, is_grouped = assign_folds(
+        labels, codes, n_folds=spec.folds, random_state=derive_seed(random_state, "folds")
+    )
+    data = _Data(values, labels, codes, folds, names)
+    candidates = _list_candidates(spec, random_state)
+    n_fits = sum(1 if c.family in _FIXED else spec.folds + 1 for c in candidates)
+    step = _count_steps(n_fits, progress)
+    facts = facts or TrainingFacts()
+    models, scores, risks = {}, {}, {}
+    with single_threaded():
+        for candidate in candidates:
+            trained = _train_one(data, candidate, spec, step=step)
+            model, scores[candidate.name], risks[candidate.name] = trained
+            models[candidate.name] = replace(model, infos=tuple(infos), **vars(facts))
+    known = data.is_known
+    comparison = compare_candidates(
+        {name: risk[known] for name, risk in risks.items()},
+        labels[known],
+        None if codes is None else codes[known],
+        spec.selected,
+    )
+    return TrainedModels(
+        models=models,
+        out_of_fold_risk=pd.DataFrame(risks, index=X.index),
+        out_of_fold_score=pd.DataFrame(scores, index=X.index),
+        folds=pd.Series(folds, index=X.index, name="fold"),
+        is_grouped=is_grouped,
+        comparison=comparison,
+    )
+
+
+def _check_rules(rules: Sequence[RuleSpec], names: Sequence[str]) -> None:
+    """Raise if the feature of a rule is not there."""
+    findings = [
+        f"rule '{rule.name}': feature `{rule.feature}` is missing."
+        f"{suggest_name(rule.feature, names)}"
+        for rule in rules
+        if rule.feature not in names
+    ]
+    if findings:
+        raise UsageError(
+            f"`rules` must name features of `X`, got {len(findings)} that are missing. "
+            "Name a feature of the catalogue or declare it.",
+            findings,
+        )
+
+
+def _list_candidates(spec: ModelSpec, random_state: int) -> list[_Candidate]:
+    """Return the models to fit in the order of the specification."""
+    candidates = []
+    for family in spec.candidates:
+        rules: Sequence[RuleSpec | None] = spec.rules if family == "rule" else (None,)
+        for rule in rules:
+            name = family if rule is None else rule.name
+            seed = derive_seed(random_state, "models", name)
+            candidates.append(_Candidate(name, family, rule, seed))
+    return candidates
+
+
+def _count_steps(n_steps: int, progress: Callable[[float], None] | None) -> Callable[[], None]:
+    """Return a function that reports one more fit as done."""
+    done = iter(range(1, n_steps + 1))
+
+    def step() -> None:
+        share = next(done) / n_steps
+        if progress is not None:
+            progress(share)
+
+    return step
+
+
+def _train_one(
+    data: _Data, candidate: _Candidate, spec: ModelSpec, *, step: Callable[[], None]
+) -> tuple[RiskModel, FloatArray, FloatArray]:
+    """Fit one candidate and return it with its out-of-fold scores and risks."""
+    known = data.is_known
+    final = _fit(data, candidate, known)
+    step()
+    if candidate.family in _FIXED:
+        # One or two rates: taken fold by fold they would rank pupils by their fold.
+        score = final.score(data.X)
+        calibrator, risk = Calibrator(), np.asarray(expit(score))
+    else:
+        score = np.empty(len(data.y))
+        for number in np.unique(data.folds):
+            outside = data.folds == number
+            score[outside] = _fit(data, candidate, known & ~outside).score(data.X[outside])
+            step()
+        calibrator, risk = _calibrate(data, score, spec.calibration)
+    return _make_model(data, candidate, final, calibrator), score, risk
+
+
+def _fit(data: _Data, candidate: _Candidate, rows: BoolArray) -> _Fit:
+    """Fit a candidate on some rows and the columns that vary among them."""
+    X = data.X[rows]
+    if candidate.rule is not None:
+        columns = [data.names.index(candidate.rule.feature)]
+    elif candidate.family == "base_rate":
+        columns = []
+    else:
+        columns = _find_varying(X)
+    estimator = fit_family(
+        candidate.family,
+        X[:, columns],
+        data.y[rows],
+        None if data.groups is None else data.groups[rows],
+        random_state=candidate.seed,
+        at_least=None if candidate.rule is None else candidate.rule.at_least,
+    )
+    return _Fit(candidate.family, estimator, columns)
+
+
+def _find_varying(X: FloatArray) -> list[int]:
+    """Return the columns with at least two states, of which missing may be one."""
+    n_missing = np.isnan(X).sum(axis=0)
+    low = np.min(X, axis=0, initial=np.inf, where=~np.isnan(X))
+    high = np.max(X, axis=0, initial=-np.inf, where=~np.isnan(X))
+    partly_missing = (n_missing > 0) & (n_missing < len(X))
+    columns = [int(position) for position in np.flatnonzero((high > low) | partly_missing)]
+    if not columns:
+        raise UsageError(
+            "`X` must have at least one feature that varies, got none. "
+            "Check the extracts behind the features."
+        )
+    return columns
+
+
+def _calibrate(data: _Data, score: FloatArray, kind: str) -> tuple[Calibrator, FloatArray]:
+    """Return the calibration from all folds, and risks calibrated without the own fold."""
+    if kind == "none":
+        return Calibrator(), np.asarray(expit(score))
+    known = data.is_known
+    risk = np.empty(len(score))
+    for number in np.unique(data.folds):
+        outside = data.folds == number
+        others = known & ~outside
+        calibrator = fit_calibrator(score[others], data.y[others])
+        risk[outside] = expit(calibrator.apply(score[outside]))
+    return fit_calibrator(score[known], data.y[known]), risk
+
+
+def _make_model(
+    data: _Data, candidate: _Candidate, final: _Fit, calibrator: Calibrator
+) -> RiskModel:
+    """Return the model with what was known when it was trained."""
+    X = data.X[data.is_known]
+    centre: tuple[float, ...] = ()
+    if candidate.family != YARDSTICK:
+        terms = split_family(candidate.family, final.estimator, X[:, final.columns])
+        centre = tuple(float(mean) for mean in terms.mean(axis=0))
+    return RiskModel(
+        name=candidate.name,
+        family=candidate.family,
+        feature_names=data.names,
+        inputs=tuple(data.names[position] for position in final.columns),
+        estimator=final.estimator,
+        calibrator=calibrator,
+        centre=centre,
+        background_means=_find_means(X),
+        infos=(),
+        n_training=len(X),
+        base_rate=float(data.y[data.is_known].mean()),
+        notes=_write_notes(data, candidate, final, calibrator),
+    )
+
+
+def _find_means(X: FloatArray) -> tuple[float, ...]:
+    """Return the mean of each feature's known values, NaN where few are known."""
+    n_known = (~np.isnan(X)).sum(axis=0)
+    sums = np.nansum(X, axis=0)
+    enough = n_known >= _FEWEST_KNOWN
+    means = np.where(enough, sums / np.maximum(n_known, 1), np.nan)
+    return tuple(float(mean) for mean in means)
+
+
+def _write_notes(
+    data: _Data, candidate: _Candidate, final: _Fit, calibrator: Calibrator
+) -> tuple[str, ...]:
+    """Return what a reader of the model card should know about the fit."""
+    notes = []
+    if candidate.family not in _FIXED and len(final.columns) < len(data.names):
+        unused = [name for i, name in enumerate(data.names) if i not in set(final.columns)]
+        notes.append("Not used, the same for every training pupil: " + ", ".join(unused) + ".")
+    if calibrator.kind == "base_rate":
+        notes.append(
+            "The out-of-fold scores carried no signal: every pupil is given the base rate."
+        )
+    return tuple(notes)
