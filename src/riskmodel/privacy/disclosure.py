@@ -362,8 +362,9 @@ def _smallest_open(values: _Counts, hidden: _Mask, cells: list[_Cell]) -> _Cell 
 def _can_change(values: _Counts, hidden: _Mask, cell: _Cell) -> bool:
     """Tell whether a hidden cell could have another value without any shown one changing."""
     row, column = ("row", cell[0]), ("column", cell[1])
-    return _is_reachable(values, hidden, column, row, cell) or _is_reachable(
-        values, hidden, row, column, cell
+    return any(
+        _has_arc(values, cell, start[0]) and _is_reachable(values, hidden, end, start, cell)
+        for start, end in ((row, column), (column, row))
     )
 
 

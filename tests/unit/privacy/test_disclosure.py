@@ -109,6 +109,7 @@ def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
 @example([[20, 3, 20], [3, 20, 20], [20, 20, 4]], 10)
 @example([[3, 20, 20, 20], [20, 3, 20, 20], [20, 20, 3, 20], [20, 20, 20, 3]], 10)
 @example([[1, 1], [1, 1]], 2)
+@example([[1, 1, 30, 1], [40, 1, 40, 5], [2, 20, 20, 1], [30, 5, 0, 20]], 2)  # a bug once
 @example([[5, 0], [0, 30]], 10)
 @settings(max_examples=60, deadline=None)
 def test_no_hidden_cell_of_a_table_is_determined(rows, limit):
