@@ -1,0 +1,144 @@
+"""Reading a run's tables: labels, features and attributes, joined the same way everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.config.models import RunConfig
+from riskmodel.core.files import read_json
+from riskmodel.core.validation import suggest_name
+from riskmodel.errors import ConfigurationError
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.artifacts import RunFolder
+
+KEYS = ["subject_id", "prediction_date"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModellingTable:
+    """Labels and model inputs, one row per pupil and prediction date.
+
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        The columns of `labels.parquet`.
+    inputs : pandas.DataFrame
+        One float column per model input, NaN where missing, with the index of `labels`.
+    infos : tuple of dict
+        What is known of each input.
+    """
+
+    labels: pd.DataFrame
+    inputs: pd.DataFrame
+    infos: tuple[dict[str, Any], ...]
+
+    @property
+    def points(self) -> list[str]:
+        """The prediction points, in order of time."""
+        first = self.labels.groupby("point", sort=False)["prediction_date"].min()
+        return [str(point) for point in first.sort_values(kind="stable").index]
+
+    def select(self, rows: pd.Series[bool]) -> ModellingTable:
+        """Return the rows that are True.
+
+        Parameters
+        ----------
+        rows : pandas.Series of bool
+            With the index of `labels`.
+
+        Returns
+        -------
+        ModellingTable
+            Some of the rows.
+        """
+        return ModellingTable(self.labels[rows], self.inputs[rows], self.infos)
+
+
+def read_labels(folder: RunFolder) -> pd.DataFrame:
+    """Read the labels.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `labels.parquet`.
+    """
+    return pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
+
+
+def read_attributes(folder: RunFolder, labels: pd.DataFrame) -> pd.DataFrame:
+    """Read the pupils' attributes, one row for each row of the labels.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+    labels : pandas.DataFrame
+        With the column `subject_id`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All attributes, NaN where unknown, with the index of `labels`.
+    """
+    subjects = pd.read_parquet(folder.require(artifacts.SUBJECTS, made_by="pseudonymise"))
+    found = subjects.set_index("subject_id").reindex(labels["subject_id"])
+    return found.set_index(labels.index)
+
+
+def read_modelling_table(config: RunConfig, folder: RunFolder) -> ModellingTable:
+    """Read labels and model inputs.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Names the sensitive attributes that may be inputs, by default none.
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    ModellingTable
+        One row per pupil and prediction date.
+
+    Raises
+    ------
+    ConfigurationError
+        If an attribute that is to be an input does not exist.
+    """
+    labels = read_labels(folder)
+    features = pd.read_parquet(folder.require(artifacts.FEATURES, made_by="features"))
+    infos = read_json(folder.require(artifacts.FEATURE_INFO, made_by="features"))
+    joined = labels[KEYS].merge(features, on=KEYS, how="left", validate="one_to_one")
+    inputs = joined.drop(columns=KEYS).set_index(labels.index)
+    if config.models.sensitive_inputs:
+        attributes = _select_attributes(folder, labels, config.models.sensitive_inputs)
+        inputs = pd.concat([inputs, pd.get_dummies(attributes, prefix_sep="=", dtype=float)], axis=1)
+    return ModellingTable(labels, inputs, tuple(infos))
+
+
+def _select_attributes(
+    folder: RunFolder, labels: pd.DataFrame, names: tuple[str, ...]
+) -> pd.DataFrame:
+    """Return the attributes that the configuration allows as inputs."""
+    attributes = read_attributes(folder, labels)
+    findings = [
+        f"models.sensitive_inputs: there is no attribute '{name}'."
+        f"{suggest_name(name, attributes.columns)}"
+        for name in names
+        if name not in attributes.columns
+    ]
+    if findings:
+        raise ConfigurationError(
+            f"`sensitive_inputs` must name attributes, got {len(findings)} unknown. "
+            "Mend the configuration.",
+            findings,
+        )
+    return attributes[list(names)].astype("str")

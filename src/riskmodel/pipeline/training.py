@@ -1,0 +1,156 @@
+"""The stage that trains: every candidate, for every prediction point, and the MLflow run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.cohort.leakage import check_known_before
+from riskmodel.cohort.specs import TemporalSplit
+from riskmodel.config.models import RunConfig
+from riskmodel.core.files import hash_file, write_atomically, write_json
+from riskmodel.core.randomness import derive_seed
+from riskmodel.errors import UsageError
+from riskmodel.models.persistence import save_model
+from riskmodel.models.risk_model import RiskModel
+from riskmodel.models.training import TrainedModels, TrainingFacts, train_candidates
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.runner import StageContext
+from riskmodel.pipeline.state import describe_settings
+from riskmodel.pipeline.tables import ModellingTable, read_modelling_table
+from riskmodel.tracking.store import start_training_run
+
+_LOGGED_SETTINGS = ("name", "random_state", "cohort", "cross_fitting", "models", "calendar")
+_PREDICTION_COLUMNS = ["subject_id", "prediction_date", "cohort", "point", "school_unit", "label"]
+
+
+def train(context: StageContext) -> str:
+    """Train and calibrate the candidates at every prediction point.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        Which models were chosen.
+    """
+    config, folder = context.config, context.folder
+    table = read_modelling_table(config, folder)
+    check_known_before(table.labels)
+    data_hash = hash_file(folder.path(artifacts.FEATURES))
+    trained: dict[str, TrainedModels] = {}
+    predictions = []
+    for number, point in enumerate(table.points):
+        rows = table.select(table.labels["point"] == point)
+        advance = _share_of(context.progress.advance, number, len(table.points))
+        trained[point] = _train_point(config, rows, point, data_hash, advance)
+        predictions.append(_predict(config, rows, trained[point]))
+    _write_models(folder.path(artifacts.MODEL), trained)
+    with write_atomically(folder.path(artifacts.PREDICTIONS)) as partial:
+        pd.concat(predictions, ignore_index=True).to_parquet(partial, index=False)
+    summary = {point: models.to_dict() for point, models in trained.items()}
+    write_json(folder.path(artifacts.TRAINING), {"points": summary})
+    _log_training(context, table, trained)
+    return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
+
+
+def _share_of(
+    advance: Callable[[float], None], number: int, total: int
+) -> Callable[[float], None]:
+    """Return a progress function for one of several equal parts of a stage."""
+    return lambda share: advance((number + share) / total)
+
+
+def _is_training(config: RunConfig, table: ModellingTable) -> pd.Series[bool]:
+    """Tell which rows models are trained on."""
+    if isinstance(config.split, TemporalSplit):
+        return table.labels["split"].eq("train") & table.labels["label"].notna()
+    return pd.Series(True, index=table.labels.index)
+
+
+def _train_point(
+    config: RunConfig,
+    table: ModellingTable,
+    point: str,
+    data_hash: str,
+    advance: Callable[[float], None],
+) -> TrainedModels:
+    """Train all candidates at one prediction point."""
+    rows = table.select(_is_training(config, table))
+    if rows.labels.empty:
+        raise UsageError(
+            f"`split.train` must hold labelled pupils at the point '{point}', got none. "
+            "Check the cohorts and the outcome."
+        )
+    dates = rows.labels["prediction_date"]
+    spec = config.models
+    if not isinstance(config.split, TemporalSplit):
+        spec = spec.model_copy(update={"folds": config.split.folds})
+    return train_candidates(
+        rows.inputs,
+        rows.labels["label"],
+        _find_groups(rows.labels),
+        spec,
+        rows.infos,
+        random_state=derive_seed(config.random_state, "train", point),
+        facts=TrainingFacts(point, (str(dates.min()), str(dates.max())), data_hash),
+        progress=advance,
+    )
+
+
+def _find_groups(labels: pd.DataFrame) -> pd.Series[str] | None:
+    """Return the school units, or None where there are none."""
+    return None if labels["school_unit"].isna().all() else labels["school_unit"]
+
+
+def _predict(config: RunConfig, table: ModellingTable, trained: TrainedModels) -> pd.DataFrame:
+    """Return every candidate's risks for the rows that it is tested on."""
+    if isinstance(config.split, TemporalSplit):
+        rows = table.select(table.labels["split"].eq("test"))
+        risks = {name: model.predict_risk(rows.inputs) for name, model in trained.models.items()}
+        frame = pd.DataFrame(risks, index=rows.labels.index)
+    else:
+        rows, frame = table, trained.out_of_fold_risk
+    parts = [
+        rows.labels[_PREDICTION_COLUMNS].assign(model=name, risk=frame[name]) for name in frame
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _write_models(target: Path, trained: dict[str, TrainedModels]) -> None:
+    """Write every point's models, all or none."""
+    with write_atomically(target) as partial:
+        for point, models in trained.items():
+            for name, model in models.models.items():
+                save_model(model, partial / point / name)
+
+
+def _log_training(
+    context: StageContext, table: ModellingTable, trained: dict[str, TrainedModels]
+) -> None:
+    """Open the MLflow run with the settings and the chosen models."""
+    folder = context.folder
+    chosen: dict[str, RiskModel] = {
+        f"{point}-{models.chosen}": models.chosen_model for point, models in trained.items()
+    }
+    example = table.inputs.head(20)
+    settings: dict[str, Any] = describe_settings(context.config, _LOGGED_SETTINGS)
+    reference = start_training_run(
+        context.config.tracking,
+        folder.root,
+        run_name=context.config.name,
+        parameters=settings,
+        models={
+            name: folder.path(artifacts.MODEL) / model.point / model.name
+            for name, model in chosen.items()
+        },
+        examples=dict.fromkeys(chosen, example),
+        risks={name: model.predict_risk(example) for name, model in chosen.items()},
+    )
+    write_json(folder.path(artifacts.TRACKING), reference.to_dict())
