@@ -1,0 +1,224 @@
+"""Putting the figures of an audit together, each shown, hidden or undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from riskmodel.core.randomness import make_generator
+from riskmodel.fairness.comparisons import Comparisons, compare_groups
+from riskmodel.fairness.groups import Counts, Grouping, IntArray, count_cells, find_cells
+from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_intervals
+from riskmodel.fairness.measures import COMPARED, RATES, Quantity
+from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
+from riskmodel.fairness.result import AuditResult
+from riskmodel.fairness.specs import AuditSpec
+from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
+
+Figure = dict[str, Any]
+
+_MEANS: dict[str, Quantity] = {"mean_risk": "size", "risk_minus_observed": "positives"}
+_COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
+    "count": ("size", (0, 1, 2, 3)),
+    "n_positive": ("positives", (0, 1)),
+    "n_flagged": ("flagged", (0, 2)),
+}
+
+
+@dataclass(frozen=True)
+class AuditedRows:
+    """The pupils with a known label.
+
+    Parameters
+    ----------
+    y_true, risk : numpy.ndarray of float, shape (n,)
+        The outcome, 1 or 0, and the risk in [0, 1].
+    is_flagged : numpy.ndarray of bool, shape (n,)
+        Who is flagged.
+    clusters : numpy.ndarray of int, shape (n,), or None
+        Each pupil's cluster; None if pupils are independent.
+    groupings : tuple of Grouping
+        The ways in which the pupils are divided.
+    """
+
+    y_true: Counts
+    risk: Counts
+    is_flagged: npt.NDArray[np.bool_]
+    clusters: IntArray | None
+    groupings: tuple[Grouping, ...]
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of clusters, 1 if pupils are independent."""
+        return 1 if self.clusters is None else int(self.clusters.max()) + 1
+
+    @property
+    def cluster_codes(self) -> IntArray:
+        """Each pupil's cluster, 0 for all if pupils are independent."""
+        return np.zeros(len(self.risk), dtype=np.int64) if self.clusters is None else self.clusters
+
+
+def assemble_result(
+    rows: AuditedRows, spec: AuditSpec, *, n_dropped: int, random_state: int
+) -> AuditResult:
+    """Compute all figures of an audit and put them in their places.
+
+    Parameters
+    ----------
+    rows : AuditedRows
+        At least one pupil.
+    spec : AuditSpec
+        What is asked; the flags are already set.
+    n_dropped : int
+        How many pupils had no known label.
+    random_state : int
+        Seed of the resamples.
+
+    Returns
+    -------
+    AuditResult
+        All figures, small counts suppressed.
+    """
+    is_clustered = rows.clusters is not None
+    lattice = make_lattice(rows.groupings)
+    n_atoms = lattice.members.shape[1]
+    by_atom = count_cells(
+        lattice.atoms, n_atoms, rows.cluster_codes, rows.n_clusters,
+        find_cells(rows.y_true, rows.is_flagged),
+    )  # fmt: skip
+    cells = np.tensordot(lattice.members, by_atom, axes=1)
+    hidden = find_hidden(cells.sum(axis=1), lattice, spec.minimum_count)
+    measures = _measure(rows, cells, lattice, spec.level)
+    comparisons = compare_groups(
+        {name: RATES[name].count(by_atom) for name in COMPARED},
+        lattice.members[1:],
+        is_clustered=is_clustered,
+        minimum_count=spec.minimum_count,
+        level=spec.level,
+        n_resamples=spec.n_resamples,
+        generator=make_generator(random_state, "fairness", "comparisons"),
+    )
+    entries = [
+        {
+            "counts": _show_counts(cells[row].sum(axis=0), hidden, row),
+            "measures": _show_measures(measures, hidden, row),
+        }
+        for row in range(len(lattice.members))
+    ]
+    for row, entry in enumerate(entries[1:]):
+        entry["comparisons"] = _show_comparisons(comparisons, hidden["inner"], row, spec.level)
+    dropped = None if is_small(n_dropped, spec.minimum_count) else n_dropped
+    settings = spec.model_dump(mode="json") | {
+        "is_clustered": is_clustered,
+        "n_clusters": rows.n_clusters if is_clustered else None,
+        "random_state": random_state,
+    }
+    return AuditResult(
+        settings, describe_count(dropped), entries[0], _arrange(rows.groupings, entries[1:])
+    )
+
+
+def _measure(
+    rows: AuditedRows, cells: Counts, lattice: Lattice, level: float
+) -> dict[str, Intervals]:
+    """Return every measure of every group, the whole first."""
+    is_clustered = rows.clusters is not None
+    measures = {
+        name: rate_intervals(*rate.count(cells), level, is_clustered=is_clustered)
+        for name, rate in RATES.items()
+    }
+    shape = (lattice.members.shape[1], rows.n_clusters)
+    flat = np.ravel_multi_index((lattice.atoms, rows.cluster_codes), shape)
+
+    def add_up(values: Counts) -> Counts:
+        """Return sums by group and cluster."""
+        sums = np.bincount(flat, weights=values, minlength=int(np.prod(shape)))
+        total: Counts = lattice.members @ sums.reshape(shape)
+        return total
+
+    values = {"mean_risk": rows.risk, "risk_minus_observed": rows.risk - rows.y_true}
+    for name in _MEANS:
+        sums, squares = add_up(values[name]), add_up(values[name] ** 2)
+        measures[name] = mean_intervals(
+            sums, squares, cells.sum(axis=-1), level, is_clustered=is_clustered
+        )
+    return measures
+
+
+def _show_counts(cells: Counts, hidden: dict[Quantity, Mask], row: int) -> dict[str, Figure]:
+    """Return a group's counts, hidden ones as such."""
+    return {
+        name: describe_count(None if hidden[quantity][row] else int(cells[list(part)].sum()))
+        for name, (quantity, part) in _COUNTS.items()
+    }
+
+
+def _show_measures(
+    measures: dict[str, Intervals], hidden: dict[Quantity, Mask], row: int
+) -> dict[str, Figure]:
+    """Return a group's measures, hidden and undefined ones with their reasons."""
+    shown: dict[str, Figure] = {}
+    for name, found in measures.items():
+        needs = _MEANS[name] if name in _MEANS else RATES[name].needs
+        if hidden[needs][row]:
+            shown[name] = {"value": None, "reason": SUPPRESSED}
+        elif np.isnan(found.value[row]):
+            shown[name] = {"value": None, "reason": RATES[name].undefined}
+        else:
+            shown[name] = {
+                "value": float(found.value[row]),
+                "lower": _number(found.lower[row]),
+                "upper": _number(found.upper[row]),
+                "method": found.method[row],
+            }
+    return shown
+
+
+def _show_comparisons(
+    comparisons: dict[str, Comparisons], hidden: Mask, row: int, level: float
+) -> dict[str, Figure]:
+    """Return a group's comparisons; of a hidden group only whether it is flagged."""
+    shown: dict[str, Figure] = {}
+    for name, found in comparisons.items():
+        reason = found.reason[row]
+        empty: Figure = dict.fromkeys(("difference", "lower", "upper", "p_value"))
+        figure: Figure = empty | {"flagged": None, "reason": reason, "method": found.method}
+        if reason is None:
+            figure["flagged"] = bool(found.p_value[row] <= 1 - level + 1e-12)
+            if hidden[row + 1]:
+                figure["reason"] = SUPPRESSED
+            else:
+                figure |= {key: float(getattr(found, key)[row]) for key in empty}
+        shown[name] = figure
+    return shown
+
+
+def _number(value: float) -> float | None:
+    """Return a number for JSON, None where there is none."""
+    return None if np.isnan(value) else float(value)
+
+
+def _arrange(
+    groupings: Sequence[Grouping], entries: Sequence[dict[str, Any]]
+) -> tuple[dict[str, Any], ...]:
+    """Return the groups' entries under their attributes."""
+    following = iter(entries)
+    return tuple(
+        {
+            "name": grouping.name,
+            "features": list(grouping.features),
+            "groups": [
+                {
+                    "group": label,
+                    "values": dict(zip(grouping.features, values, strict=True)),
+                    **next(following),
+                }
+                for label, values in zip(grouping.labels, grouping.values, strict=True)
+            ],
+        }
+        for grouping in groupings
+    )
