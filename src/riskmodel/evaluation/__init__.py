@@ -1,0 +1,1 @@
+"""Discrimination, calibration and utility of risks, each with its uncertainty."""

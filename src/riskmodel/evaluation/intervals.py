@@ -1,0 +1,159 @@
+"""Intervals from leaving out one unit at a time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from scipy.stats import norm, t
+
+from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample
+
+FloatArray = npt.NDArray[np.float64]
+Scale = Literal["identity", "log", "logit"]
+
+
+def describe_units(sample: Sample) -> str:
+    """Return what is left out in turn, in words.
+
+    Parameters
+    ----------
+    sample : Sample
+        With its units.
+
+    Returns
+    -------
+    str
+        The first part of an interval's method.
+    """
+    if sample.is_clustered:
+        return f"delete-one-school jackknife over {sample.n_units} schools"
+    return (
+        f"delete-a-group jackknife over independent pupils (fewer than {MINIMUM_CLUSTERS} schools)"
+    )
+
+
+def make_interval(
+    value: float, without: FloatArray, sample: Sample, *, level: float, scale: Scale
+) -> Estimate:
+    """Return a value with its jackknife interval.
+
+    Parameters
+    ----------
+    value : float
+        The measure on all rows.
+    without : numpy.ndarray of float, shape (n_units,)
+        The measure without each unit; NaN where it is not defined.
+    sample : Sample
+        With its units.
+    level : float
+        The share of intervals that cover the true value.
+    scale : {'identity', 'log', 'logit'}
+        The scale on which the interval is symmetric.
+
+    Returns
+    -------
+    Estimate
+        Without an interval, and with the reason, where there is none.
+
+    Notes
+    -----
+    The standard error on the scale is that of the measure divided by the slope of the scale
+    at the value; the interval uses Student's t with one degree of freedom fewer than units.
+
+    References
+    ----------
+    Efron, B. and Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics
+    9, 586-596.
+    Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust
+    inference. Journal of Human Resources 50, 317-372.
+    """
+    if np.isnan(without).any() or sample.n_units < 2:
+        unit = "school" if sample.is_clustered else "group of pupils"
+        return Estimate(value, reason=f"no interval: not defined without one {unit}")
+    if (scale == "logit" and not 0 < value < 1) or (scale == "log" and value <= 0):
+        return Estimate(value, reason="no interval: the value is at the end of its range")
+    n_units = sample.n_units
+    error = float(np.sqrt((n_units - 1) / n_units * np.sum((without - value) ** 2)))
+    quantile = float(t.ppf(0.5 + level / 2, n_units - 1))
+    method = f"{describe_units(sample)}, t({n_units - 1}), {scale} scale"
+    lower, upper = _spread(value, error * quantile, scale)
+    return Estimate(value, lower, upper, method)
+
+
+def _spread(value: float, half: float, scale: Scale) -> tuple[float, float]:
+    """Return the ends of an interval that is symmetric on a scale."""
+    if scale == "logit":
+        centre, half = float(logit(value)), half / (value * (1 - value))
+        return float(expit(centre - half)), float(expit(centre + half))
+    if scale == "log":
+        factor = float(np.exp(min(half / value, 700.0)))
+        return value / factor, value * factor
+    return value - half, value + half
+
+
+def make_edge_interval(value: float, counts: FloatArray, sample: Sample, level: float) -> Estimate:
+    """Return a share of 0 or 1 with Wilson's interval.
+
+    Parameters
+    ----------
+    value : float
+        0 or 1.
+    counts : numpy.ndarray of float, shape (n_units,)
+        The pupils in the share's denominator, by unit.
+    sample : Sample
+        Its labels tell how alike the pupils of a school are.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        With an interval for as many independent pupils as the clustered ones are worth.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+    inference. Journal of the American Statistical Association 22, 209-212.
+    Kish, L. (1965). Survey Sampling. Wiley.
+    """
+    total = float(counts.sum())
+    mean_size = float((counts**2).sum() / total)
+    effect = 1 + max(mean_size - 1, 0.0) * find_intraclass_correlation(sample)
+    worth = total / effect
+    z_squared = float(norm.ppf(0.5 + level / 2)) ** 2
+    width = z_squared / (worth + z_squared)
+    lower, upper = (0.0, width) if value == 0 else (1 - width, 1.0)
+    return Estimate(value, lower, upper, "Wilson, effective number of pupils")
+
+
+def find_intraclass_correlation(sample: Sample) -> float:
+    """Return how alike the outcomes of a school's pupils are.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+
+    Returns
+    -------
+    float
+        The intraclass correlation by analysis of variance, in [0, 1]; 0 where the units are
+        not schools.
+    """
+    if not sample.is_clustered:
+        return 0.0
+    label = sample.known_label
+    sizes = sample.add_up(np.ones(len(label)))
+    means = sample.add_up(label) / sizes
+    n_rows, n_units = len(label), sample.n_units
+    if n_rows <= n_units:
+        return 0.0
+    between = float((sizes * (means - label.mean()) ** 2).sum()) / (n_units - 1)
+    within = float((sizes * means * (1 - means)).sum()) / (n_rows - n_units)
+    typical = (n_rows - float((sizes**2).sum()) / n_rows) / (n_units - 1)
+    spread = between + (typical - 1) * within
+    return min(max((between - within) / spread, 0.0), 1.0) if spread > 0 else 0.0

@@ -1,0 +1,203 @@
+"""Measures of order, with the value that each would have without one of the units.
+
+Every function returns the measure and an array of its values with each unit left out, NaN
+where it is not defined then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from riskmodel.evaluation.sample import Sample
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def measure_auc(sample: Sample) -> tuple[float, FloatArray]:
+    """Measure the area under the receiver operating characteristic.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+
+    Returns
+    -------
+    value : float
+        The share of pairs of a pupil with and one without the outcome in which the former
+        has the higher risk; equal risks count half.
+    without : numpy.ndarray of float, shape (n_units,)
+        The same without each unit.
+
+    Notes
+    -----
+    All leave-one-out values come from four rankings: the pairs of a unit are those of its
+    members with everyone, less those within it, which were counted twice.
+    """
+    risk, positive = sample.known_risk, sample.known_label == 1
+    total, own = rankdata(risk), np.empty(len(risk))
+    own[positive], own[~positive] = rankdata(risk[positive]), rankdata(risk[~positive])
+    n_positive, n_negative = float(positive.sum()), float((~positive).sum())
+    # Pairs won by each row: against lower negatives, or lost to higher positives.
+    pairs = np.where(positive, total - own, n_positive - (total - own))
+    rank_within = pd.Series(risk).groupby(sample.known_unit).rank().to_numpy()
+    positives = sample.add_up(positive.astype(np.float64))
+    negatives = sample.add_up((~positive).astype(np.float64))
+    within = sample.add_up(np.where(positive, rank_within, 0.0)) - positives * (positives + 1) / 2
+    won = pairs[positive].sum() - sample.add_up(pairs) + within
+    possible = (n_positive - positives) * (n_negative - negatives)
+    return float(roc_auc_score(positive, risk)), _divide(won, possible)
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Counts of rows by distinct risk, highest first."""
+
+    rows: FloatArray
+    known: FloatArray
+    positive: FloatArray
+
+    @classmethod
+    def count(cls, label: FloatArray, level: IntArray, n_levels: int) -> _Table:
+        """Count rows by the number of their risk."""
+        weights = (np.ones(len(label)), ~np.isnan(label), label == 1)
+        counts = [np.bincount(level, weights=weight, minlength=n_levels) for weight in weights]
+        rows, known, positive = (np.asarray(count, dtype=np.float64) for count in counts)
+        return cls(rows, known, positive)
+
+    def less(self, other: _Table) -> _Table:
+        """Return the counts without those of another table."""
+        return _Table(
+            self.rows - other.rows, self.known - other.known, self.positive - other.positive
+        )
+
+
+def _count_by_risk(sample: Sample) -> tuple[_Table, Iterator[_Table]]:
+    """Return the counts of all rows, and one after the other those of each unit."""
+    distinct, level = np.unique(-sample.risk, return_inverse=True)
+    order = np.argsort(sample.unit, kind="stable")
+    edges = np.searchsorted(sample.unit[order], np.arange(sample.n_units + 1))
+    members = (order[start:end] for start, end in pairwise(edges))
+    units = (_Table.count(sample.label[rows], level[rows], len(distinct)) for rows in members)
+    return _Table.count(sample.label, level, len(distinct)), units
+
+
+def measure_average_precision(sample: Sample) -> tuple[float, FloatArray]:
+    """Measure the average precision over all thresholds.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+
+    Returns
+    -------
+    value : float
+        The mean precision, weighted by the recall that each threshold adds.
+    without : numpy.ndarray of float, shape (n_units,)
+        The same without each unit.
+    """
+    total, units = _count_by_risk(sample)
+    value = average_precision_score(sample.known_label, sample.known_risk)
+    without = [_find_average_precision(total.less(unit)) for unit in units]
+    return float(value), np.array(without, dtype=np.float64)
+
+
+def _find_average_precision(table: _Table) -> float:
+    """Return the average precision of counts by risk."""
+    n_positive = table.positive.sum()
+    if n_positive == 0:
+        return float("nan")
+    precision = table.positive.cumsum() / np.maximum(table.known.cumsum(), 1.0)
+    return float((precision * table.positive).sum() / n_positive)
+
+
+@dataclass(frozen=True, eq=False)
+class CapacityCounts:
+    """What meeting the pupils with the highest risks finds.
+
+    Parameters
+    ----------
+    found : float
+        Pupils with the outcome among those met; a part of a pupil where equal risks
+        straddle the capacity.
+    met : float
+        Pupils met whose label is known.
+    precision, recall : float
+        `found` as a share of `met` and of all with the outcome; NaN if there are none.
+    precision_without, recall_without : numpy.ndarray of float, shape (n_units,)
+        The same without each unit, with the capacity in proportion.
+    met_by_unit : numpy.ndarray of float, shape (n_units,)
+        Pupils met whose label is known, by unit.
+    """
+
+    found: float
+    met: float
+    precision: float
+    recall: float
+    precision_without: FloatArray
+    recall_without: FloatArray
+    met_by_unit: FloatArray
+
+
+def count_at_capacity(sample: Sample, capacity: int) -> CapacityCounts:
+    """Count what meeting the pupils with the highest risks finds.
+
+    Parameters
+    ----------
+    sample : Sample
+        All rows, those with an unknown label too: they take their place among those met and
+        are then left out of the shares.
+    capacity : int
+        How many pupils are met.
+
+    Returns
+    -------
+    CapacityCounts
+        Where equal risks straddle the capacity, the expected counts if the places were
+        drawn among them by lot.
+    """
+    total, units = _count_by_risk(sample)
+    place = _fill_places(total, capacity)
+    found, met = float(place @ total.positive), float(place @ total.known)
+    n_rows, n_positive = total.rows.sum(), total.positive.sum()
+    shares, met_by_unit = [], []
+    for unit in units:
+        met_by_unit.append(place @ unit.known)
+        rest = total.less(unit)
+        rest_place = _fill_places(rest, capacity * rest.rows.sum() / n_rows)
+        rest_found = rest_place @ rest.positive
+        shares.append((rest_found, rest_place @ rest.known, rest.positive.sum()))
+    rest_found, rest_met, rest_positive = np.array(shares, dtype=np.float64).T
+    return CapacityCounts(
+        found=found,
+        met=met,
+        precision=found / met if met > 0 else float("nan"),
+        recall=float(found / n_positive) if n_positive > 0 else float("nan"),
+        precision_without=_divide(rest_found, rest_met),
+        recall_without=_divide(rest_found, rest_positive),
+        met_by_unit=np.array(met_by_unit, dtype=np.float64),
+    )
+
+
+def _fill_places(table: _Table, capacity: float) -> FloatArray:
+    """Return the share of the rows of each distinct risk that find a place."""
+    before = table.rows.cumsum() - table.rows
+    share = (capacity - before) / np.maximum(table.rows, 1.0)
+    return np.asarray(np.clip(share, 0.0, 1.0), dtype=np.float64)
+
+
+def _divide(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Divide, giving NaN where the denominator is 0."""
+    result = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=result, where=denominator > 0)
+    return result
