@@ -97,6 +97,7 @@ class RunConfig(Spec):
     purpose: str
     legal_basis: LegalBasis
     out: Path
+    is_simulated: bool = False
     language: Literal["sv", "en"] = "sv"
     random_state: int = Field(ge=0)
     calendar: SchoolCalendar = SchoolCalendar()

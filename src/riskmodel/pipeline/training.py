@@ -55,7 +55,7 @@ def train(context: StageContext) -> str:
     with write_atomically(folder.path(artifacts.PREDICTIONS)) as partial:
         pd.concat(predictions, ignore_index=True).to_parquet(partial, index=False)
     summary = {point: models.to_dict() for point, models in trained.items()}
-    write_json(folder.path(artifacts.TRAINING), {"points": summary})
+    write_json(folder.path(artifacts.TRAINING), {"order": list(summary), "points": summary})
     _log_training(context, table, trained)
     return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
 

@@ -1,0 +1,180 @@
+"""The stages that measure: the models on later cohorts, and the chosen one across groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.config.models import RunConfig
+from riskmodel.core.files import read_json, write_json, write_text
+from riskmodel.errors import UndefinedMetricError
+from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
+from riskmodel.fairness.audit import audit_predictions
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.facts import describe_run, describe_test
+from riskmodel.pipeline.runner import StageContext
+from riskmodel.pipeline.tables import read_attributes
+from riskmodel.report.fairness_page import collect_fairness, render_fairness
+from riskmodel.tracking.store import RunReference, log_results
+
+
+def read_chosen(folder: RunFolder) -> dict[str, str]:
+    """Read which model was chosen at each prediction point.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    dict of str to str
+        Model names by prediction point, in order of time.
+    """
+    training = read_json(folder.require(artifacts.TRAINING, made_by="train"))
+    return {point: training["points"][point]["chosen"] for point in training["order"]}
+
+
+def find_main_point(config: RunConfig, folder: RunFolder) -> str:
+    """Return the prediction point that the audit and the list are made for.
+
+    Parameters
+    ----------
+    config : RunConfig
+        May name it under `screening`.
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    str
+        The named point, else the first.
+    """
+    named = config.screening.point if config.screening is not None else None
+    return named or next(iter(read_chosen(folder)))
+
+
+def read_chosen_predictions(config: RunConfig, folder: RunFolder) -> pd.DataFrame:
+    """Read the chosen model's predictions at the main point, with the pupils' attributes.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `predictions.parquet` and one column for each attribute.
+    """
+    predictions = pd.read_parquet(folder.require(artifacts.PREDICTIONS, made_by="train"))
+    point = find_main_point(config, folder)
+    rows = predictions["point"].eq(point) & predictions["model"].eq(read_chosen(folder)[point])
+    chosen = predictions[rows].reset_index(drop=True)
+    return pd.concat([chosen, read_attributes(folder, chosen)], axis=1)
+
+
+def read_reference(folder: RunFolder) -> RunReference:
+    """Read which MLflow run the training opened.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    RunReference
+        The run.
+    """
+    return RunReference(**read_json(folder.require(artifacts.TRACKING, made_by="train")))
+
+
+def evaluate(context: StageContext) -> str:
+    """Measure every candidate on the test cohorts.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        The chosen models' AUC.
+    """
+    folder = context.folder
+    predictions = pd.read_parquet(folder.require(artifacts.PREDICTIONS, made_by="train"))
+    chosen = read_chosen(folder)
+    result = evaluate_predictions(predictions, context.config.evaluation, chosen=chosen)
+    content = result.to_dict() | {"chosen": chosen}
+    write_json(folder.path(artifacts.EVALUATION), content)
+    log_results(
+        read_reference(folder),
+        metrics=_flatten_metrics(content),
+        artifacts=[folder.path(artifacts.EVALUATION)],
+    )
+    return ", ".join(
+        f"{point}: AUC {_show(content['points'][point]['models'][model]['metrics']['auc'])}"
+        for point, model in chosen.items()
+    )
+
+
+def _flatten_metrics(content: dict[str, Any]) -> dict[str, float | None]:
+    """Return every measure and the ends of its interval by a dotted name."""
+    return {
+        f"{point}.{model}.{name}{suffix}": figure.get(key)
+        for point, entry in content["points"].items()
+        for model, measured in entry["models"].items()
+        for name, figure in measured["metrics"].items()
+        for key, suffix in (("value", ""), ("lower", ".lower"), ("upper", ".upper"))
+    }
+
+
+def _show(figure: dict[str, Any]) -> str:
+    """Return a figure for the progress line."""
+    return "undefined" if figure["value"] is None else f"{figure['value']:.3f}"
+
+
+def audit(context: StageContext) -> str:
+    """Audit the chosen model across groups and write the page for evaluators.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        How many comparisons were flagged.
+    """
+    config, folder = context.config, context.folder
+    predictions = read_chosen_predictions(config, folder)
+    if predictions["label"].isna().all():
+        raise UndefinedMetricError(
+            "`split.test` must hold pupils whose outcome is known, got none. "
+            "Audit a cohort that has left."
+        )
+    has_schools = bool(predictions["school_unit"].notna().any())
+    result = audit_predictions(
+        predictions,
+        config.audit,
+        cluster="school_unit" if has_schools else None,
+        random_state=config.random_state,
+    )
+    content = result.to_dict()
+    write_json(folder.path(artifacts.FAIRNESS), content)
+    facts = describe_run(config, folder) | describe_test(predictions)
+    page = collect_fairness(content, run=facts, language=config.language)
+    write_text(folder.path(artifacts.FAIRNESS_PAGE), render_fairness(page))
+    log_results(
+        read_reference(folder),
+        artifacts=[folder.path(artifacts.FAIRNESS), folder.path(artifacts.FAIRNESS_PAGE)],
+    )
+    flags = result.comparisons_frame()["flagged"]
+    return f"{int(flags.eq(True).sum())} of {len(flags)} comparisons flagged"

@@ -1,0 +1,65 @@
+"""What every report says of the run that it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+import riskmodel
+from riskmodel.config.models import RunConfig
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.state import describe_settings, hash_settings
+
+
+def describe_run(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
+    """Return the facts of a run that its reports show.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    dict
+        Purpose, legal basis, outcome, and where it comes from.
+    """
+    del folder
+    settings = describe_settings(config, type(config).model_fields)
+    return {
+        "title": config.title,
+        "purpose": config.purpose,
+        "legal_basis": config.legal_basis.model_dump(),
+        "is_simulated": config.is_simulated,
+        "outcome": config.cohort.outcome.name if config.cohort is not None else None,
+        "provenance": {
+            "version": riskmodel.__version__,
+            "random_state": config.random_state,
+            "settings": hash_settings(settings),
+        },
+    }
+
+
+def describe_test(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Return which pupils a model was tested on.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        One model's predictions at one point.
+
+    Returns
+    -------
+    dict
+        The model, the point, the cohorts and the last prediction date.
+    """
+    dates = predictions["prediction_date"].dropna()
+    return {
+        "model": str(predictions["model"].iloc[0]),
+        "point": str(predictions["point"].iloc[0]),
+        "cohort": ", ".join(sorted(predictions["cohort"].unique())),
+        "prediction_date": str(dates.max()) if len(dates) else None,
+    }
