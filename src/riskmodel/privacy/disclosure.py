@@ -179,9 +179,7 @@ def show_count(count: int, limit: int = DEFAULT_LIMIT) -> str:
     return f"<{limit}" if is_small(count, limit) else str(int(count))
 
 
-def suppress_small_groups(
-    counts: Mapping[str, int], *, limit: int = DEFAULT_LIMIT
-) -> Suppression:
+def suppress_small_groups(counts: Mapping[str, int], *, limit: int = DEFAULT_LIMIT) -> Suppression:
     """Hide small groups, and others where a small one would follow from the total.
 
     Parameters
@@ -273,12 +271,11 @@ def suppress_counts(table: pd.DataFrame, limit: int = DEFAULT_LIMIT) -> Suppress
         hidden[cell] = True
     shown = pd.DataFrame(values).astype("Int64").mask(hidden)
     cells = shown.iloc[:-1, :-1].set_axis(table.index).set_axis(table.columns, axis=1)
-    total = shown.iloc[-1, -1]
     return SuppressedTable(
         cells,
         shown.iloc[:-1, -1].set_axis(table.index),
         shown.iloc[-1, :-1].set_axis(table.columns),
-        None if pd.isna(total) else int(total),
+        None if hidden[-1, -1] else int(values[-1, -1]),
         limit,
     )
 

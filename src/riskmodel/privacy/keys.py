@@ -94,14 +94,14 @@ def create_key(path: Path) -> None:
     The file holds 32 random bytes as 64 hexadecimal digits. Its mode is 0600; systems without
     POSIX modes keep the folder's own rights.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
-    except FileExistsError:
+    if path.exists():
         raise PrivacyError(
             f"`path` must be a new file, got {path.name}, which exists. "
             "Keys are never overwritten: choose another name."
-        ) from None
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
     except OSError as error:
         raise PrivacyError(
             f"`path` must be a file that can be made, got {type(error).__name__} for "

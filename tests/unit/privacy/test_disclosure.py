@@ -52,9 +52,7 @@ def attack_table(table: pd.DataFrame, limit: int) -> list[tuple[int, int, int]]:
     rows, known = [], []
     for axis, size in ((0, shown.shape[0]), (1, shown.shape[1])):
         for index in range(size):
-            line = [
-                (index, k) if axis == 0 else (k, index) for k in range(shown.shape[1 - axis])
-            ]
+            line = [(index, k) if axis == 0 else (k, index) for k in range(shown.shape[1 - axis])]
             equation, value = np.zeros(len(unknown)), 0.0
             for cell in line:
                 sign = -1 if cell == line[-1] else 1
@@ -82,7 +80,9 @@ def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
     result = suppress_small_groups(counts, limit=limit)
     assert list(result.counts) == list(counts)
     hidden = [counts[name] for name in result.hidden]
-    assert all(count == 0 or count >= limit for count in result.counts.values() if count is not None)
+    assert all(
+        count == 0 or count >= limit for count in result.counts.values() if count is not None
+    )
     assert all(count > 0 for count in hidden)
     if result.total is None:
         return
@@ -92,7 +92,9 @@ def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
     assert known == sum(hidden)
     assert known == 0 or known >= limit
     possible = [
-        values for values in itertools.product(range(1, limit + 2), repeat=2) if sum(values) <= known
+        values
+        for values in itertools.product(range(1, limit + 2), repeat=2)
+        if sum(values) <= known
     ]
     if hidden:
         assert len(hidden) >= 2

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import random
+import sqlite3
+import tarfile
+import uuid
+import zipfile
+from contextlib import closing
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from riskmodel.errors import PrivacyError
+from riskmodel.privacy import scan
+from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
+from riskmodel.privacy.scan import find_identifiers
+
+NUMBER = "198112189876"
+SHORT = "811218-9876"
+EMAIL = "anna.andersson@skola.example.se"
+NONE_KNOWN = KnownIdentifiers([])
+
+
+def found(*paths, known=()):
+    return [(finding.file.name, finding.kind) for finding in find_identifiers(paths, known=known)]
+
+
+def write_sqlite(path, value, column="text"):
+    with closing(sqlite3.connect(path)) as store:
+        store.execute(f'CREATE TABLE params (a TEXT, "{column}" TEXT, b TEXT)')
+        store.execute("INSERT INTO params VALUES ('RUNNING', ?, 'FINISHED')", (value,))
+        store.commit()
+
+
+def write_xlsx(path, value):
+    book = openpyxl.Workbook()
+    book.active["B2"] = value
+    book.save(path)
+
+
+def write_zip(path, value):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", json.dumps({"names": [value]}))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inner.skops", inner.getvalue())
+
+
+def write_tar(path, value):
+    with tarfile.open(path, "w:gz") as archive:
+        content = f"<p>{value}</p>".encode()
+        info = tarfile.TarInfo("report.html")
+        info.size = len(content)
+        archive.addfile(info, io.BytesIO(content))
+
+
+def notebook(value):
+    output = {"output_type": "stream", "name": "stdout", "text": [f"pupil {value}\n"]}
+    cell = {"cell_type": "code", "metadata": {}, "outputs": [output], "source": []}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]})
+
+
+WRITERS = {
+    "a.parquet": lambda path, v: pd.DataFrame({"n": [1.5, 2], "s": ["x", v]}).to_parquet(path),
+    "list.parquet": lambda path, v: pq.write_table(pa.table({"l": [["x"], [v]]}), path),
+    "struct.parquet": lambda path, v: pq.write_table(pa.table({"l": [{"a": {"b": v}}]}), path),
+    "dict.parquet": lambda path, v: pq.write_table(
+        pa.table({"d": pa.array(["x", v]).dictionary_encode()}), path
+    ),
+    "name.parquet": lambda path, v: pd.DataFrame({v: [1.0]}).to_parquet(path),
+    "meta.parquet": lambda path, v: pq.write_table(
+        pa.table({"a": [1]}).replace_schema_metadata({"note": v}), path
+    ),
+    "a.json": lambda path, v: path.write_text(json.dumps({"a": [v]}), encoding="utf-8"),
+    "a.html": lambda path, v: path.write_text(f"<td>{v}</td>", encoding="utf-8"),
+    "a.csv": lambda path, v: path.write_text(f"a;b;c\n1;{v};2\n", encoding="utf-8"),
+    "a.log": lambda path, v: path.write_text(f"got {v}.\n", encoding="utf-8"),
+    "a.ipynb": lambda path, v: path.write_text(notebook(v), encoding="utf-8"),
+    "a.xlsx": write_xlsx,
+    "a.db": write_sqlite,
+    "schema.db": lambda path, v: write_sqlite(path, "x", column=v),
+    "a.skops": write_zip,
+    "a.tar.gz": write_tar,
+    "a.gz": lambda path, v: path.write_bytes(gzip.compress(v.encode())),
+    "a.npy": lambda path, v: np.save(path, np.array(["x", v, v])),
+    "a.npz": lambda path, v: np.savez_compressed(path, ids=np.array([v.encode()])),
+    "utf16.txt": lambda path, v: path.write_text(f"pupil {v} left", encoding="utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (NUMBER, "personal_number"),
+        (SHORT, "personal_number"),
+        ("197010632391", "personal_number"),
+        ("20130101-TF01", "temporary_number"),
+        (EMAIL, "email"),
+        ("SIM000012345", "known_identifier"),
+    ],
+)
+def test_a_planted_identifier_is_found(tmp_path, name, value, kind):
+    path = tmp_path / name
+    WRITERS[name](path, value)
+    findings = find_identifiers([tmp_path], known=["SIM000012345", "SIM000012346"])
+    assert [(finding.file, finding.kind) for finding in findings] == [(path, kind)]
+    assert value not in repr(findings)
+    assert value not in str(findings[0].to_dict())
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_clean_file_gives_no_finding(tmp_path, name):
+    WRITERS[name](tmp_path / name, "plain")
+    assert find_identifiers([tmp_path], known=["SIM000012345"]) == []
+
+
+def test_whole_numbers_in_parquet_are_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": pa.array([1, None, int(NUMBER)])}), path)
+    assert found(path) == [("a.parquet", "personal_number")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"{SHORT.replace("-", "")}"',
+        f"<td>{SHORT.replace('-', '')}</td>",
+        f"a;{SHORT.replace('-', '')};b",
+        f"id_{NUMBER}.json",
+        f"({SHORT}),",
+        f"user.{NUMBER}",
+        "19811218&#45;9876",
+        "19811218\u20119876",
+        r"19811218\u20119876",
+        f"{NUMBER}.",
+    ],
+)
+def test_written_forms_are_found(text):
+    assert find_kinds(text.encode(), NONE_KNOWN) == {"personal_number"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.198112189876",
+        "-12.198112189876",
+        ".198112189876",
+        f"{NUMBER}.25",
+        f"{NUMBER}0",
+        f"9{NUMBER}",
+        f"a{NUMBER}f",
+        f"{NUMBER}e-05",
+        "198112189875",
+        "811218-9875",
+        "198113189876",
+        "2024-09-01T12:00:00.811218",
+        "20240901120000",
+        "202409011230",
+        "1725177600123",
+        f"[1, {SHORT.replace('-', '')}, 2]",
+        "vega-lite@5.2.js",
+        "@media print",
+        "a @ b",
+        "031-123456",
+        "8112189876543210",
+    ],
+)
+def test_what_only_looks_like_an_identifier_is_left_alone(text):
+    assert find_kinds(text.encode(), NONE_KNOWN) == set()
+
+
+def test_hashes_pseudonyms_and_random_numbers_are_left_alone():
+    rng = random.Random(4)
+    lines = []
+    for number in range(20_000):
+        lines.append(hashlib.sha256(str(number).encode()).hexdigest()[:32])
+        lines.append(str(uuid.UUID(int=rng.getrandbits(128))))
+        lines.append(repr(rng.random()))
+        lines.append(str(rng.randrange(10**15, 10**19)))
+        lines.append(f"{1_600_000_000_000 + rng.randrange(10**11)}")
+    assert find_kinds("\n".join(lines).encode(), KnownIdentifiers(["SIM000012345"])) == set()
+
+
+def test_random_bytes_are_left_alone(tmp_path):
+    path = tmp_path / "model.bin"
+    path.write_bytes(random.Random(5).randbytes(1_000_000))
+    assert find_identifiers([path], known=["SIM000012345"]) == []
+
+
+@pytest.mark.parametrize("filler", [b"x ", b"x", b"\0", b"7 "])
+@pytest.mark.parametrize("block", [2048, 4096])
+def test_blocks_cut_nothing_in_two(tmp_path, monkeypatch, filler, block):
+    monkeypatch.setattr(scan, "_BLOCK", block)
+    path = tmp_path / "large.txt"
+    for before in range(block - 30, block + 4):
+        start = (filler * block)[:before]
+        path.write_bytes(start + b" " + NUMBER.encode() + b"," + filler * block)
+        assert found(path) == [("large.txt", "personal_number")], before
+
+
+@pytest.mark.parametrize("before", range(2020, 2052))
+def test_a_long_number_across_blocks_is_still_one_number(tmp_path, monkeypatch, before):
+    monkeypatch.setattr(scan, "_BLOCK", 2048)
+    path = tmp_path / "digits.txt"
+    path.write_bytes(b"7" * before + NUMBER.encode() + b"7" * 5000)
+    assert found(path) == []
+
+
+def test_a_name_that_is_an_identifier_is_not_repeated(tmp_path):
+    path = tmp_path / "folder" / f"{NUMBER}.json"
+    path.parent.mkdir()
+    path.write_text(EMAIL, encoding="utf-8")
+    assert found(tmp_path) == [("folder", "email"), ("folder", "personal_number")]
+
+
+def test_known_identifiers_are_words_of_their_own():
+    known = KnownIdentifiers(["11391", "Elev-Åsa 1", "abc"])
+    assert known.occur_in(b"[11391]")
+    assert known.occur_in(b"11391")
+    assert known.occur_in("x Elev-Åsa 1,".encode())
+    assert not known.occur_in(b"113910 911391 a11391")
+    assert not known.occur_in(b"abc")
+    assert not known.occur_in(b"")
+
+
+def test_many_known_identifiers_are_found_fast(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("row 1,2,3 value\n" * 200_000 + "SIM000199999\n", encoding="utf-8")
+    known = [f"SIM{number:09d}" for number in range(200_000)]
+    assert found(path, known=known) == [("a.txt", "known_identifier")]
+
+
+def test_what_cannot_be_scanned_is_not_called_clean(tmp_path):
+    with pytest.raises(PrivacyError, match="nothing at gone"):
+        find_identifiers([tmp_path / "gone"])
+    for name, content in {
+        "a.parquet": b"PAR1 broken",
+        "a.zip": b"PK\x03\x04 broken",
+        "a.gz": gzip.compress(b"text" * 100)[:-20],
+        "a.db": b"SQLite format 3\0 broken",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(PrivacyError, match="cannot be called clean"):
+            find_identifiers([tmp_path / name])
+
+
+def test_an_empty_folder_is_clean(tmp_path):
+    (tmp_path / "empty.txt").touch()
+    assert find_identifiers([tmp_path]) == []
