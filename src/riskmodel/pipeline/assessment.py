@@ -169,7 +169,7 @@ def audit(context: StageContext) -> str:
     )
     content = result.to_dict()
     write_json(folder.path(artifacts.FAIRNESS), content)
-    facts = describe_run(config, folder) | describe_test(predictions)
+    facts = describe_run(config) | describe_test(predictions)
     page = collect_fairness(content, run=facts, language=config.language)
     write_text(folder.path(artifacts.FAIRNESS_PAGE), render_fairness(page))
     log_results(

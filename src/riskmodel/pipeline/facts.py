@@ -8,26 +8,22 @@ import pandas as pd
 
 import riskmodel
 from riskmodel.config.models import RunConfig
-from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.state import describe_settings, hash_settings
 
 
-def describe_run(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
+def describe_run(config: RunConfig) -> dict[str, Any]:
     """Return the facts of a run that its reports show.
 
     Parameters
     ----------
     config : RunConfig
         The run's configuration.
-    folder : RunFolder
-        The run's folder.
 
     Returns
     -------
     dict
         Purpose, legal basis, outcome, and where it comes from.
     """
-    del folder
     settings = describe_settings(config, type(config).model_fields)
     return {
         "title": config.title,

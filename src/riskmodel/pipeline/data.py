@@ -1,0 +1,203 @@
+"""The stages that make a run's tables: pseudonymised extracts, cohort and features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.cohort.build import build_cohort
+from riskmodel.config.models import RunConfig
+from riskmodel.core.files import write_atomically, write_json
+from riskmodel.engine.session import Engine, open_engine
+from riskmodel.features.compiler import compute_features
+from riskmodel.features.specs import feature_infos
+from riskmodel.ingest.contracts import DataContractReport
+from riskmodel.ingest.extracts import ingest_tables
+from riskmodel.ingest.feature_table import read_feature_table
+from riskmodel.ingest.pseudonymise import pseudonymise_tables
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.runner import StageContext
+from riskmodel.privacy.keys import PseudonymKey, load_key
+
+
+def find_key(context: StageContext) -> PseudonymKey:
+    """Load the key of the pseudonyms, which may not lie in the project or the run's folder.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    PseudonymKey
+        The key.
+    """
+    spec = context.config.pseudonyms
+    forbidden = [context.folder.root, context.project]
+    return load_key(spec.key_file, spec.key_variable, forbidden=forbidden)
+
+
+def check_contract(config: RunConfig) -> DataContractReport:
+    """Check the extracts against the data contract, without writing anything.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Names the extracts.
+
+    Returns
+    -------
+    DataContractReport
+        What was read.
+
+    Raises
+    ------
+    DataContractError
+        With every finding.
+    """
+    with open_engine(config.engine) as engine:
+        return ingest_tables(engine, config.sources, config.tables).report
+
+
+def pseudonymise(context: StageContext) -> str:
+    """Check the extracts, replace identities by pseudonyms and write the tables.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        How many tables and rows were written.
+    """
+    config, folder = context.config, context.folder
+    key = find_key(context)
+    with open_engine(config.engine) as engine:
+        ingested = ingest_tables(engine, config.sources, config.tables)
+        context.progress.advance(0.3)
+        tables = pseudonymise_tables(
+            engine, ingested, key, tables=config.tables, domain=config.pseudonyms.domain
+        )
+        context.progress.advance(0.5)
+        _write_tables(engine, folder, tables.tables, config, context)
+        report = ingested.report.to_dict() | {"pseudonymised": tables.report.to_dict()}
+    write_json(folder.path(artifacts.DATA_REPORT), report | {"key_id": key.key_id})
+    return f"{len(tables.tables)} tables"
+
+
+def _write_tables(
+    engine: Engine,
+    folder: RunFolder,
+    tables: Mapping[str, Any],
+    config: RunConfig,
+    context: StageContext,
+) -> None:
+    """Write all tables, or none, each in a fixed order."""
+    with write_atomically(folder.path(artifacts.PSEUDONYMISED)) as partial:
+        partial.mkdir()
+        for number, (name, table) in enumerate(sorted(tables.items()), start=1):
+            schema = config.tables.get(name)
+            date = [schema.date] if schema is not None and schema.date else []
+            engine.write_parquet(table, partial / f"{name}.parquet", ["subject_id", *date])
+            context.progress.advance(0.5 + 0.5 * number / len(tables))
+
+
+def import_table(context: StageContext) -> str:
+    """Read a ready table of features in place of extracts.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        How many rows and features there are.
+    """
+    spec, folder = context.config.feature_table, context.folder
+    assert spec is not None
+    key = find_key(context) if spec.id_column is not None else None
+    table = read_feature_table(spec, key)
+    for name, frame in (
+        (artifacts.FEATURES, table.features),
+        (artifacts.LABELS, table.labels),
+        (artifacts.SUBJECTS, table.subjects),
+    ):
+        _write_frame(folder, name, frame)
+    write_json(folder.path(artifacts.FEATURE_INFO), [])
+    return f"{len(table.features)} rows, {table.features.shape[1] - 2} features"
+
+
+def _write_frame(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
+    """Write a frame to a Parquet file, atomically."""
+    with write_atomically(folder.path(name)) as partial:
+        frame.to_parquet(partial, index=False)
+
+
+def _read_tables(engine: Engine, folder: RunFolder) -> dict[str, Any]:
+    """Open the pseudonymised tables."""
+    place = folder.require(artifacts.PSEUDONYMISED, made_by="pseudonymise")
+    return {path.stem: engine.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
+
+
+def cohort(context: StageContext) -> str:
+    """Find who is predicted, when, and with which outcome.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        How many rows there are, and how many of them have a label.
+    """
+    config, folder = context.config, context.folder
+    assert config.cohort is not None
+    with open_engine(config.engine) as engine:
+        tables = _read_tables(engine, folder)
+        result = build_cohort(tables, config.cohort, calendar=config.calendar)
+    _write_frame(folder, artifacts.LABELS, result.labels)
+    write_json(folder.path(artifacts.COHORT), result.to_dict())
+    n_labelled = int(result.labels["label"].notna().sum())
+    return f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+
+
+def features(context: StageContext) -> str:
+    """Compute the point-in-time features of every prediction.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+
+    Returns
+    -------
+    str
+        How many features and rows there are.
+    """
+    config, folder = context.config, context.folder
+    labels = pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
+    specs = config.features.select()
+    with open_engine(config.engine) as engine:
+        tables = _read_tables(engine, folder)
+        frame = compute_features(
+            engine,
+            tables,
+            labels[["subject_id", "prediction_date"]],
+            specs,
+            schemas=config.tables,
+            calendar=config.calendar,
+        )
+    _write_frame(folder, artifacts.FEATURES, frame)
+    infos = [info.to_dict() for info in feature_infos(specs)]
+    write_json(folder.path(artifacts.FEATURE_INFO), infos)
+    return f"{len(specs)} features of {len(frame):,} predictions"
