@@ -1,0 +1,1 @@
+"""Reports: from results, through plain dictionaries, to pages and workbooks."""

@@ -1,0 +1,1 @@
+"""Screening: which pupils to begin with, given how many a school can meet."""

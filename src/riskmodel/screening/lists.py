@@ -1,0 +1,323 @@
+"""The screening list: the pupils of each school with the highest calibrated risk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from riskmodel.core.spec import Spec
+from riskmodel.core.validation import check_columns, suggest_name
+from riskmodel.errors import UsageError
+from riskmodel.explanation.reasons import Reason
+
+REQUIRED_COLUMNS = ("subject_id", "school_unit", "prediction_date", "risk")
+TIE_RULE = "risk descending, then subject_id ascending"
+"""How pupils are put in order within a school."""
+
+ReasonSource = Sequence[Sequence[Reason]] | Callable[[pd.DataFrame], Sequence[Sequence[Reason]]]
+"""Reasons for each row, or a function that gives them for the rows that were listed."""
+
+
+class ScreeningSpec(Spec):
+    """Whom a list is for and how many it may hold.
+
+    `capacity_per_school` is a number of pupils (an integer) or a share of the school's pupils
+    (a decimal number above 0, at most 1; rounded up, so that every school has at least one).
+    `cohort` and `point` choose the rows where they carry those columns; without them the
+    latest prediction date is taken. Reasons from `withheld_domains` count in the risk and are
+    not shown: health records have a secrecy of their own.
+    """
+
+    cohort: str | None = None
+    point: str | None = None
+    capacity_per_school: int | float = 10
+    n_reasons: int = Field(default=3, ge=1, le=10)
+    language: Literal["sv", "en"] = "sv"
+    withheld_domains: tuple[str, ...] = ("mental_health",)
+
+    @model_validator(mode="after")
+    def _check_capacity(self) -> Self:
+        """Demand a number of at least one or a share above zero and at most one."""
+        capacity = self.capacity_per_school
+        if isinstance(capacity, bool) or not (
+            capacity >= 1 if isinstance(capacity, int) else 0 < capacity <= 1
+        ):
+            raise ValueError(
+                "`capacity_per_school` must be a whole number of at least 1, or a share above "
+                "0 and at most 1"
+            )
+        return self
+
+    def capacity_of(self, n_pupils: int) -> int:
+        """Return how many pupils of a school the list may hold.
+
+        Parameters
+        ----------
+        n_pupils : int
+            The school's pupils at the prediction date.
+
+        Returns
+        -------
+        int
+            May exceed `n_pupils` where the capacity is a number.
+
+        Examples
+        --------
+        >>> ScreeningSpec(capacity_per_school=0.1).capacity_of(41)
+        5
+        >>> ScreeningSpec(capacity_per_school=10).capacity_of(7)
+        10
+        """
+        if isinstance(self.capacity_per_school, int):
+            return self.capacity_per_school
+        return math.ceil(round(self.capacity_per_school * n_pupils, 9))
+
+
+@dataclass(frozen=True)
+class ScreeningList:
+    """The listed pupils, and what the list says of each school.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per listed pupil: `subject_id`, `school_unit`, `prediction_date`, `rank`
+        (within the school, from 1), `risk`, and for each reason ``i`` from 1: `reason_i`,
+        `domain_i` (missing where there are fewer), `changeable_i`, `is_missing_i` (booleans).
+    schools : pandas.DataFrame
+        One row per school: `school_unit`, `n_pupils`, `capacity`, `n_listed`,
+        `is_tied_at_cut` (whether pupils of equal risk stand on both sides of the cut).
+    spec : ScreeningSpec
+        What was asked for.
+    """
+
+    frame: pd.DataFrame
+    schools: pd.DataFrame
+    spec: ScreeningSpec
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what can be said of the list without any pupil in it.
+
+        Returns
+        -------
+        dict
+            JSON values: the settings, the rule for ties and counts of schools.
+        """
+        schools = self.schools
+        return {
+            **self.spec.model_dump(mode="json"),
+            "tie_rule": TIE_RULE,
+            "n_listed": len(self.frame),
+            "n_schools": len(schools),
+            "n_schools_empty": int((schools["n_pupils"] == 0).sum()),
+            "n_schools_wholly_listed": int(
+                ((schools["n_pupils"] > 0) & (schools["n_listed"] == schools["n_pupils"])).sum()
+            ),
+            "n_schools_below_capacity": int((schools["n_pupils"] < schools["capacity"]).sum()),
+            "n_schools_tied_at_cut": int(schools["is_tied_at_cut"].sum()),
+        }
+
+
+def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
+    """Return the rows of the pupils to list, best ranked first within each school.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        One row per pupil and prediction date with `subject_id`, `school_unit`,
+        `prediction_date`, `risk` (calibrated, in [0, 1]); `cohort` and `point` where `spec`
+        names them. Other columns are kept.
+    spec : ScreeningSpec
+        How many per school, and at which prediction date.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The chosen rows with their index and an added integer column `rank`, by `school_unit`
+        and `rank`.
+
+    Raises
+    ------
+    UsageError
+        If a column, a school or a risk is missing, a pupil stands twice, or the cohort or
+        point is not there.
+
+    Notes
+    -----
+    Pupils of equal risk stand in the order of their pseudonyms, which says nothing about
+    them: the list does not depend on the order of the rows.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({
+    ...     "subject_id": ["b", "a", "c"], "school_unit": ["S1", "S1", "S1"],
+    ...     "prediction_date": ["2025-11-01"] * 3, "risk": [0.4, 0.4, 0.9],
+    ... })
+    >>> select_pupils(rows, ScreeningSpec(capacity_per_school=2))["subject_id"].to_list()
+    ['c', 'a']
+    """
+    current = _choose_rows(rows, spec)
+    ordered = current.sort_values(
+        ["school_unit", "risk", "subject_id"], ascending=[True, False, True], kind="stable"
+    )
+    by_school = ordered.groupby("school_unit", sort=False)
+    rank = by_school.cumcount() + 1
+    sizes = ordered["school_unit"].map(by_school.size())
+    capacity = sizes.map(spec.capacity_of)
+    return ordered.assign(rank=rank)[rank <= capacity]
+
+
+def build_screening_list(
+    rows: pd.DataFrame,
+    reasons: ReasonSource,
+    spec: ScreeningSpec,
+    *,
+    schools: Sequence[str] = (),
+) -> ScreeningList:
+    """Choose the pupils of each school with the highest risk, each with its main reasons.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As in `select_pupils`.
+    reasons : sequence of sequence of Reason, or callable
+        For each row of `rows`, in order, its reasons by falling weight; or a function that
+        takes the chosen rows and returns theirs, which spares explaining all others. Give
+        more than `n_reasons` each, since some may be withheld.
+    spec : ScreeningSpec
+        How many per school, at which prediction date, and what is shown.
+    schools : sequence of str, optional
+        Schools that must be told of even if they have no pupil.
+
+    Returns
+    -------
+    ScreeningList
+        The list and its schools.
+
+    Raises
+    ------
+    UsageError
+        As in `select_pupils`, or if `reasons` are not one for each row.
+
+    Notes
+    -----
+    A reason is shown only if it raises the risk (contribution above 0) and its domain is not
+    withheld. A capacity above the number of pupils lists the whole school and says so.
+    """
+    selected = select_pupils(rows, spec)
+    texts = _reasons_of(selected, rows, reasons)
+    frame = selected[["subject_id", "school_unit", "prediction_date", "rank", "risk"]]
+    frame = frame.reset_index(drop=True)
+    frame = pd.concat([frame, _reason_columns(texts, spec)], axis=1)
+    return ScreeningList(frame, _describe_schools(_choose_rows(rows, spec), spec, schools), spec)
+
+
+def _choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
+    """Return the checked rows of the cohort and point asked for, at their latest date."""
+    check_columns(list(rows.columns), REQUIRED_COLUMNS, where="rows")
+    for column, wanted in (("point", spec.point), ("cohort", spec.cohort)):
+        if wanted is not None:
+            rows = _keep(rows, column, wanted)
+    rows = rows[rows["prediction_date"] == rows["prediction_date"].max()]
+    _check_rows(rows)
+    return rows
+
+
+def _keep(rows: pd.DataFrame, column: str, wanted: str) -> pd.DataFrame:
+    """Return the rows with one cohort or point, which must be there."""
+    check_columns(list(rows.columns), (column,), where="rows")
+    kept = rows[rows[column] == wanted]
+    if kept.empty:
+        known = sorted(rows[column].dropna().unique())
+        raise UsageError(
+            f"`{column}` must be one that has been scored, got '{wanted}'."
+            f"{suggest_name(wanted, known)} There are: {', '.join(known) or 'none'}."
+        )
+    return kept
+
+
+def _check_rows(rows: pd.DataFrame) -> None:
+    """Refuse rows without a school or a valid risk, and pupils that stand twice."""
+    outside = int((~rows["risk"].between(0, 1)).sum())
+    schoolless = int(rows["school_unit"].isna().sum())
+    repeated = int(rows["subject_id"].duplicated().sum())
+    findings = [
+        text
+        for count, text in (
+            (outside, f"`risk` must lie in [0, 1], got {outside} rows outside or missing."),
+            (schoolless, f"`school_unit` must be known, got {schoolless} rows without."),
+            (repeated, f"`subject_id` must not repeat at a date, got {repeated} repeats."),
+        )
+        if count
+    ]
+    if findings:
+        raise UsageError(
+            "`rows` must hold one scored row per pupil. Score the pupils anew.", findings
+        )
+
+
+def _reasons_of(
+    selected: pd.DataFrame, rows: pd.DataFrame, reasons: ReasonSource
+) -> Sequence[Sequence[Reason]]:
+    """Return the reasons of the selected rows, in their order."""
+    if callable(reasons):
+        texts = reasons(selected)
+        expected = len(selected)
+    else:
+        texts, expected = reasons, len(rows)
+    if len(texts) != expected:
+        raise UsageError(
+            f"`reasons` must be one sequence for each of {expected} rows, got {len(texts)}. "
+            "Explain the same rows that are listed."
+        )
+    if callable(reasons):
+        return texts
+    positions = pd.Series(range(len(rows)), index=rows["subject_id"].astype(str) + "\x1f"
+                          + rows["prediction_date"].astype(str))  # fmt: skip
+    keys = selected["subject_id"].astype(str) + "\x1f" + selected["prediction_date"].astype(str)
+    return [texts[int(positions[key])] for key in keys]
+
+
+def _reason_columns(texts: Sequence[Sequence[Reason]], spec: ScreeningSpec) -> pd.DataFrame:
+    """Return the columns of the first reasons that may be shown."""
+    shown = [
+        [
+            reason
+            for reason in of_one
+            if reason.contribution > 0 and reason.domain not in spec.withheld_domains
+        ]
+        for of_one in texts
+    ]
+    columns: dict[str, Any] = {}
+    for number in range(1, spec.n_reasons + 1):
+        picked = [of_one[number - 1] if len(of_one) >= number else None for of_one in shown]
+        columns[f"reason_{number}"] = pd.Series([p and p.text for p in picked], dtype="str")
+        columns[f"domain_{number}"] = pd.Series([p and p.domain for p in picked], dtype="str")
+        columns[f"changeable_{number}"] = pd.Series(
+            [p is not None and bool(p.changeable) for p in picked], dtype="bool"
+        )
+        columns[f"is_missing_{number}"] = pd.Series(
+            [p is not None and bool(p.is_missing) for p in picked], dtype="bool"
+        )
+    return pd.DataFrame(columns)
+
+
+def _describe_schools(
+    rows: pd.DataFrame, spec: ScreeningSpec, schools: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row per school with its size, capacity and whether its cut is tied."""
+    by_school = {str(name): group["risk"] for name, group in rows.groupby("school_unit")}
+    records = []
+    for name in sorted({*by_school, *schools}):
+        risks = by_school.get(name, pd.Series([], dtype="float64")).sort_values(ascending=False)
+        capacity = spec.capacity_of(len(risks))
+        listed = min(capacity, len(risks))
+        tied = listed < len(risks) and risks.iloc[listed - 1] == risks.iloc[listed]
+        records.append((name, len(risks), capacity, listed, bool(tied)))
+    return pd.DataFrame(
+        records, columns=["school_unit", "n_pupils", "capacity", "n_listed", "is_tied_at_cut"]
+    )
