@@ -165,27 +165,66 @@ def count_at_capacity(sample: Sample, capacity: int) -> CapacityCounts:
     CapacityCounts
         Where equal risks straddle the capacity, the expected counts if the places were
         drawn among them by lot.
+
+    Notes
+    -----
+    Without a unit the capacity shrinks in proportion. The places that its pupils leave, or
+    that others must give up, go to pupils at the edge of the capacity, of whom as many have
+    the outcome as have it around the edge: a single pupil there would make the intervals
+    too wide.
     """
-    total, units = _count_by_risk(sample)
+    distinct, level = np.unique(-sample.risk, return_inverse=True)
+    total = _Table.count(sample.label, level, len(distinct))
     place = _fill_places(total, capacity)
     found, met = float(place @ total.positive), float(place @ total.known)
-    n_rows, n_positive = total.rows.sum(), total.positive.sum()
-    shares, met_by_unit = [], []
-    for unit in units:
-        met_by_unit.append(place @ unit.known)
-        rest = total.less(unit)
-        rest_place = _fill_places(rest, capacity * rest.rows.sum() / n_rows)
-        rest_found = rest_place @ rest.positive
-        shares.append((rest_found, rest_place @ rest.known, rest.positive.sum()))
-    rest_found, rest_met, rest_positive = np.array(shares, dtype=np.float64).T
+    n_positive = float(total.positive.sum())
+    by_unit = {
+        name: _add_up_by_unit(sample, values)
+        for name, values in {
+            "rows": np.ones(len(level)),
+            "places": place[level],
+            "met": place[level] * sample.is_known,
+            "found": place[level] * (sample.label == 1),
+            "positive": (sample.label == 1).astype(np.float64),
+        }.items()
+    }
+    moved = by_unit["places"] - capacity * by_unit["rows"] / len(level)
+    found_share, met_share = _find_shares_at_edge(total, capacity)
+    rest_found = np.maximum(found - by_unit["found"] + moved * found_share, 0.0)
+    rest_met = met - by_unit["met"] + moved * met_share
     return CapacityCounts(
         found=found,
         met=met,
         precision=found / met if met > 0 else float("nan"),
-        recall=float(found / n_positive) if n_positive > 0 else float("nan"),
+        recall=found / n_positive if n_positive > 0 else float("nan"),
         precision_without=_divide(rest_found, rest_met),
-        recall_without=_divide(rest_found, rest_positive),
-        met_by_unit=np.array(met_by_unit, dtype=np.float64),
+        recall_without=_divide(rest_found, n_positive - by_unit["positive"]),
+        met_by_unit=by_unit["met"],
+    )
+
+
+def _add_up_by_unit(sample: Sample, values: FloatArray) -> FloatArray:
+    """Add values of all rows up by unit, leaving out rows that belong to none."""
+    inside = sample.unit >= 0
+    sums = np.bincount(sample.unit[inside], weights=values[inside], minlength=sample.n_units)
+    return np.asarray(sums, dtype=np.float64)
+
+
+def _find_shares_at_edge(table: _Table, capacity: int) -> tuple[float, float]:
+    """Return which share of the rows at the edge of the capacity has the outcome, or a label.
+
+    The rows at the edge are those whose rank is within half the capacity of it, or the rows
+    of equal risk that straddle it if they are as many.
+    """
+    last = table.rows.cumsum()
+    first = last - table.rows
+    at_edge = (first < capacity) & (last >= capacity)
+    if table.rows[at_edge].sum() < capacity:
+        at_edge = (last > 0.5 * capacity) & (first < 1.5 * capacity)
+    n_rows = max(float(table.rows[at_edge].sum()), 1.0)
+    return (
+        float(table.positive[at_edge].sum()) / n_rows,
+        float(table.known[at_edge].sum()) / n_rows,
     )
 
 
