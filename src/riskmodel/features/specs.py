@@ -87,6 +87,8 @@ class FeatureSpec(Spec):
         Whether to add a column that is 1 where the feature was missing.
     name_sv, name_en, description_sv, description_en : str
         What readers are shown.
+    window_sv, window_en : str
+        The days looked at in words, where the words for the window alone would mislead.
     unit : str
         Such as ``"share"``, ``"count"``, ``"days"``, ``"points"``.
     domain : str
@@ -115,6 +117,8 @@ class FeatureSpec(Spec):
     name_en: str = ""
     description_sv: str = ""
     description_en: str = ""
+    window_sv: str = ""
+    window_en: str = ""
     unit: str = Field(default="value", pattern=r"^[a-z][a-z_]*$")
     domain: Domain
     direction: Literal[-1, 0, 1] = 0
@@ -244,8 +248,8 @@ def feature_info(spec: FeatureSpec) -> FeatureInfo:
         domain=spec.domain,
         direction=spec.direction,
         changeable=spec.changeable,
-        window_sv=window_text(spec.window, "sv"),
-        window_en=window_text(spec.window, "en"),
+        window_sv=spec.window_sv or window_text(spec.window, "sv"),
+        window_en=spec.window_en or window_text(spec.window, "en"),
         missing=spec.missing.kind,
         description_sv=spec.description_sv,
         description_en=spec.description_en,
