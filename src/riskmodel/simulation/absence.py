@@ -115,7 +115,9 @@ def draw_absence(
     missed = np.where(away, np.int8(len(choices.lesson_minutes)), np.int8(0))
     places = np.nonzero(part)
     missed[places] = rng.integers(1, _LONGEST_PART + 1, len(places[0]), dtype=np.int8)
-    invalid[places] = rng.random(len(places[0])) < _chance(choices.invalid_part, disengagement)[places[1]]
+    invalid[places] = (
+        rng.random(len(places[0])) < _chance(choices.invalid_part, disengagement)[places[1]]
+    )
     return AbsenceDays(np.ascontiguousarray(missed.T), np.ascontiguousarray(invalid.T))
 
 

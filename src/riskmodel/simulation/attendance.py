@@ -74,9 +74,7 @@ def attendance_rows(
     return presence.known(rows)
 
 
-def school_day_table(
-    cohort: IntArray, grade: int, calendar: CalendarChoices
-) -> DateArray:
+def school_day_table(cohort: IntArray, grade: int, calendar: CalendarChoices) -> DateArray:
     """Return each pupil's school days in one grade.
 
     Parameters

@@ -11,30 +11,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 
 from riskmodel.core.randomness import make_generator
-from riskmodel.simulation.diploma import (
-    INTRODUCTORY,
-    PREPARATORY,
-    VOCATIONAL,
-    DiplomaModel,
-    diploma_risk,
-    is_born_abroad,
-    preparatory_chance,
-)
+from riskmodel.simulation.diploma import is_born_abroad
 from riskmodel.simulation.geography import FloatArray, IntArray, Region
 from riskmodel.simulation.latent import Pupils, draw_pupils
-from riskmodel.simulation.parameters import EDUCATION, MIGRATION, SEX, Margins, Parameters, Published
+from riskmodel.simulation.parameters import (
+    EDUCATION,
+    MIGRATION,
+    SEX,
+    Margins,
+    Parameters,
+    Published,
+)
 from riskmodel.simulation.performance import (
     CORE,
     FINAL_TERM,
     YEAR_6_TERM,
     PerformanceModel,
+    background_performance,
     eligibility_risk,
-    general_performance,
     pass_probabilities,
+    progress_by,
+    subject_performance,
     subject_position,
+    turn,
 )
 
 _SAMPLE = 40_000
@@ -88,7 +90,9 @@ def draw_sample(
     rng = make_generator(random_state, "simulation", "calibration")
     number = np.arange(_SAMPLE)
     pupils = draw_pupils(rng, number, np.full(_SAMPLE, 2000), region, parameters, margins)
-    return CalibrationSample(pupils, pupils.boy.astype(np.int64), is_born_abroad(pupils).astype(int))
+    return CalibrationSample(
+        pupils, pupils.boy.astype(np.int64), is_born_abroad(pupils).astype(int)
+    )
 
 
 def shifted_targets(
@@ -153,63 +157,37 @@ def solve_performance(
     return final
 
 
-def solve_diploma(
-    sample: CalibrationSample, performance: PerformanceModel, parameters: Parameters, margins: Margins
-) -> DiplomaModel:
-    """Solve the coefficients of upper secondary school.
+def logit_gap(rate: FloatArray, target: FloatArray) -> FloatArray:
+    """Return how far rates lie under their targets, on the log-odds scale.
 
     Parameters
     ----------
-    sample : CalibrationSample
-        Pupils to solve on.
-    performance : PerformanceModel
-        As solved before.
-    parameters : Parameters
-        Design choices.
-    margins : Margins
-        Programme mix, and rates of no diploma.
+    rate, target : numpy.ndarray of float, shape (k,)
+        Inside (0, 1).
 
     Returns
     -------
-    DiplomaModel
-        With which the expected margins are the published ones.
+    numpy.ndarray of float, shape (k,)
+        Positive where a rate is too low.
     """
-    pupils = sample.pupils
-    passing = pass_probabilities(pupils, performance, parameters, FINAL_TERM)
-    ineligible = eligibility_risk(passing, parameters.performance)
-    level = general_performance(pupils, performance, parameters.performance, FINAL_TERM)
-    mix = np.array([margins.programmes.share(kind) for kind in ("introductory", "preparatory")])
-    mix = mix / sum(margins.programmes.values.values())
-    start_share = (mix[0] / (1 - mix[0])) * (1 - ineligible).mean() / ineligible.mean()
-    model = DiplomaModel(
-        float(level.mean()), float(level.std()), 0.0, float(start_share), -1.5, 2.0, 0.0, 0.0, np.zeros(3)
-    )
-    choices = parameters.upper_secondary
-    wanted = mix[1] / (1 - mix[0])
-
-    def miss(value: float) -> float:
-        chance = preparatory_chance(pupils, level, replace(model, preparatory=value), choices)
-        return float(np.average(chance, weights=1 - ineligible) - wanted)
-
-    model = replace(model, preparatory=brentq(miss, -_BRACKET, _BRACKET))
-    preparatory = preparatory_chance(pupils, level, model, choices)
-    weights = np.column_stack(
-        [
-            ineligible * model.start_introductory,
-            (1 - ineligible) * (1 - preparatory),
-            (1 - ineligible) * preparatory,
-        ]
-    )
-    return _solve_diploma_background(sample, level, weights, model, parameters, margins)
-
-
-def _step(rate: FloatArray, target: FloatArray) -> FloatArray:
-    """Return how far rates lie under their targets, on the log-odds scale."""
     return np.asarray(logit(target) - logit(rate))
 
 
-def _group_rates(group: IntArray, weight: FloatArray, risk: FloatArray) -> FloatArray:
-    """Return the mean risk in each group."""
+def group_rates(group: IntArray, weight: FloatArray, risk: FloatArray) -> FloatArray:
+    """Return the mean risk in each group.
+
+    Parameters
+    ----------
+    group : numpy.ndarray of int, shape (n,)
+        Positions from 0; each occurs.
+    weight, risk : numpy.ndarray of float, shape (n,)
+        Weights, and risks in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (k,)
+        Weighted means.
+    """
     total = np.bincount(group, weights=weight)
     return np.asarray(np.bincount(group, weights=weight * risk) / total)
 
@@ -220,7 +198,11 @@ def _solve_background(
     """Solve intercept, sex, parental education and migration background together."""
     pupils, total = sample.pupils, margins.not_eligible["total"].share()
     ones = np.ones(len(pupils))
-    groups = {"sex": sample.sex, "parental_education": pupils.education, "migration_background": pupils.migration}
+    groups = {
+        "sex": sample.sex,
+        "parental_education": pupils.education,
+        "migration_background": pupils.migration,
+    }
     names = {"sex": SEX, "parental_education": EDUCATION, "migration_background": MIGRATION}
     targets = {
         key: shifted_targets(
@@ -228,11 +210,14 @@ def _solve_background(
         )
         for key, group in groups.items()
     }
+    rest = subject_performance(pupils, model, parameters, FINAL_TERM)
+    rest -= background_performance(pupils, model)[:, None]
     for _ in range(_ROUNDS):
-        passing = pass_probabilities(pupils, model, parameters, FINAL_TERM)
+        performance = rest + background_performance(pupils, model)[:, None]
+        passing = ndtr(performance / parameters.performance.noise)
         risk = eligibility_risk(passing, parameters.performance)
         steps = {
-            key: -_PERFORMANCE_PER_LOGIT * _step(_group_rates(group, ones, risk), targets[key])
+            key: -_PERFORMANCE_PER_LOGIT * logit_gap(group_rates(group, ones, risk), targets[key])
             for key, group in groups.items()
         }
         level = -_PERFORMANCE_PER_LOGIT * float(logit(total) - logit(risk.mean()))
@@ -253,14 +238,15 @@ def _solve_early_shift(
 ) -> PerformanceModel:
     """Solve how much better pupils do in year 6, from the share with any F there."""
     wanted = margins.fails_year_6.share()
-    last = subject_position(parameters.performance, "M2")
+    unshifted = replace(model, early_shift=0.0)
+    performance = subject_performance(sample.pupils, unshifted, parameters, YEAR_6_TERM)
     there = sample.pupils.arrival_grade == sample.pupils.arrival_grade.min()
+    performance = np.where(np.isinf(performance), np.inf, performance)[there]
+    fading = 1 - progress_by(YEAR_6_TERM)
 
     def miss(shift: float) -> float:
-        shifted = replace(model, early_shift=shift)
-        passing = pass_probabilities(sample.pupils, shifted, parameters, YEAR_6_TERM)
-        passing[:, last][sample.pupils.language == ""] = 1.0
-        return float(1 - passing[there].prod(axis=1).mean() - wanted)
+        passing = ndtr((performance + shift * fading) / parameters.performance.noise)
+        return float(1 - passing.prod(axis=1).mean() - wanted)
 
     return replace(model, early_shift=brentq(miss, -_BRACKET, _BRACKET, xtol=_TOLERANCE))
 
@@ -269,76 +255,43 @@ def _solve_turns(
     sample: CalibrationSample, model: PerformanceModel, parameters: Parameters, margins: Margins
 ) -> PerformanceModel:
     """Solve how far aptness in the core subjects turns, from the lasting of F."""
-    there = sample.pupils.arrival_grade == sample.pupils.arrival_grade.min()
-    final = pass_probabilities(sample.pupils, model, parameters, FINAL_TERM)[there]
+    pupils, choices = sample.pupils, parameters.performance
+    there = pupils.arrival_grade == pupils.arrival_grade.min()
+    final = 1 - pass_probabilities(pupils, model, parameters, FINAL_TERM)[there]
+    early = subject_performance(pupils, model, parameters, YEAR_6_TERM)[there]
     turns = model.turns.copy()
     for code in CORE:
-        at = subject_position(parameters.performance, code)
-
-        def miss(angle: float, at: int = at, code: str = code) -> float:
-            tried = model.turns.copy()
-            tried[at] = angle
-            early = pass_probabilities(
-                sample.pupils, replace(model, turns=tried), parameters, YEAR_6_TERM
-            )[there]
-            fails = 1 - early[:, at]
-            lasting = (fails * (1 - final[:, at])).sum() / fails.sum()
-            return float(lasting - margins.persistence.share(code))
-
-        turns[at] = _root_or_edge(miss, 0.0, _WIDEST_TURN)
+        at = subject_position(choices, code)
+        traits = (pupils.subject_late[there, at], pupils.subject_early[there, at])
+        weight = choices.subjects[code].aptness
+        rest = early[:, at] - weight * turn(*traits, turns[at], YEAR_6_TERM)
+        lasting = _lasting_of(rest, weight, traits, final[:, at], choices.noise)
+        wanted = margins.persistence.share(code)
+        turns[at] = _root_or_edge(lambda angle, f=lasting, w=wanted: f(angle) - w)
     return replace(model, turns=turns)
 
 
-def _root_or_edge(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return the root, or the end of the range that comes closest to one."""
+def _lasting_of(
+    rest: FloatArray,
+    weight: float,
+    traits: tuple[FloatArray, FloatArray],
+    final_fail: FloatArray,
+    noise: float,
+) -> Callable[[float], float]:
+    """Return the share of F in year 6 that is F in year 9, as a function of the angle."""
+
+    def lasting(angle: float) -> float:
+        performance = rest + weight * turn(*traits, angle, YEAR_6_TERM)
+        fail = 1 - ndtr(performance / noise)
+        return float((fail * final_fail).sum() / fail.sum())
+
+    return lasting
+
+
+def _root_or_edge(function: Callable[[float], float]) -> float:
+    """Return the root among the angles, or the end of the range that comes closest to one."""
+    low, high = 0.0, _WIDEST_TURN
     at_low, at_high = function(low), function(high)
     if at_low * at_high > 0:
         return low if abs(at_low) < abs(at_high) else high
     return float(brentq(function, low, high, xtol=_TOLERANCE))
-
-
-def _solve_diploma_background(
-    sample: CalibrationSample,
-    level: FloatArray,
-    weights: FloatArray,
-    model: DiplomaModel,
-    parameters: Parameters,
-    margins: Margins,
-) -> DiplomaModel:
-    """Solve intercept, introductory programmes, sex, education and birthplace together."""
-    pupils, weight = sample.pupils, weights.sum(axis=1)
-    published, total = margins.no_diploma, margins.no_diploma["total"].share()
-    groups = {"sex": sample.sex, "parental_education": pupils.education, "birthplace": sample.abroad}
-    names = {"sex": SEX, "parental_education": EDUCATION, "birthplace": ("Sverige", "utomlands")}
-    targets = {
-        key: shifted_targets(
-            published[key], names[key], np.bincount(group, weights=weight) / weight.sum(), total
-        )
-        for key, group in groups.items()
-    }
-    kinds = (INTRODUCTORY, VOCATIONAL, PREPARATORY)
-    choices = parameters.upper_secondary
-    for _ in range(_ROUNDS):
-        by_kind = np.column_stack(
-            [diploma_risk(pupils, level, kind, 0.0, model, choices) for kind in kinds]
-        )
-        risk = (by_kind * weights).sum(axis=1) / weight
-        introductory = np.average(by_kind[:, INTRODUCTORY], weights=weights[:, INTRODUCTORY])
-        steps = {
-            key: _step(_group_rates(group, weight, risk), targets[key])
-            for key, group in groups.items()
-        }
-        level_step = float(logit(total) - logit(np.average(risk, weights=weight)))
-        kind_step = float(logit(published["introductory"].share()) - logit(introductory))
-        moves = [*(np.abs(step).max() for step in steps.values()), abs(kind_step)]
-        if max(moves) < _TOLERANCE:
-            break
-        model = replace(
-            model,
-            intercept=model.intercept + level_step,
-            introductory=model.introductory + kind_step - level_step,
-            boy=model.boy + float(steps["sex"][1] - steps["sex"][0]),
-            abroad=model.abroad + float(steps["birthplace"][1] - steps["birthplace"][0]),
-            education=model.education + steps["parental_education"] - level_step,
-        )
-    return model

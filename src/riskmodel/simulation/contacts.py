@@ -63,7 +63,11 @@ def contact_rows(
 
 
 def support_rows(
-    rng: np.random.Generator, pupils: Pupils, grades: GradeDraw, paths: Paths, parameters: Parameters
+    rng: np.random.Generator,
+    pupils: Pupils,
+    grades: GradeDraw,
+    paths: Paths,
+    parameters: Parameters,
 ) -> EventRows:
     """Draw the support that pupils are given in years 6 to 9.
 

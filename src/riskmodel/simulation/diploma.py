@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from riskmodel.simulation.geography import FloatArray, IntArray
+from riskmodel.simulation.geography import FloatArray, IntArray, Region
 from riskmodel.simulation.latent import Pupils
-from riskmodel.simulation.parameters import UpperSecondaryChoices
+from riskmodel.simulation.parameters import MIGRATION, UpperSecondaryChoices
 
 INTRODUCTORY, VOCATIONAL, PREPARATORY = range(3)
 """Kinds of programme; a pupil who does not start has `NOT_STARTED`."""
@@ -145,7 +145,31 @@ def is_born_abroad(pupils: Pupils) -> np.ndarray:
     numpy.ndarray of bool, shape (n,)
         True for the last migration background.
     """
-    return np.asarray(pupils.migration == _ABROAD)
+    return np.asarray(pupils.migration == len(MIGRATION) - 1)
 
 
-_ABROAD = 2
+def draw_upper_schools(rng: np.random.Generator, pupils: Pupils, region: Region) -> IntArray:
+    """Draw an upper secondary school in each pupil's subregion.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of chance.
+    pupils : Pupils
+        Home municipalities.
+    region : Region
+        Schools, in order of subregion.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n,)
+        Positions among the upper secondary schools.
+    """
+    schools = region.upper_secondary
+    subregion = region.municipality_subregion[pupils.municipality]
+    edges = np.cumsum(schools.weight)
+    first = np.searchsorted(schools.place, subregion, side="left")
+    last = np.searchsorted(schools.place, subregion, side="right") - 1
+    low = edges[first] - schools.weight[first]
+    draw = low + rng.random(len(pupils)) * (edges[last] - low)
+    return np.clip(np.searchsorted(edges, draw, side="right"), first, last)

@@ -108,7 +108,10 @@ def build_region(
     rng = make_generator(random_state, "simulation", "geography")
     per_cohort = spec.n_pupils / spec.n_cohorts * size / size.sum()
     codes = np.array([row[0] for row in rows])
-    reporting = (parameters.attendance.not_reported, parameters.attendance.not_reported_concentration)
+    reporting = (
+        parameters.attendance.not_reported,
+        parameters.attendance.not_reported_concentration,
+    )
     compulsory = _draw_compulsory(rng, per_cohort, codes, choices, reporting)
     return Region(
         municipality_codes=codes,
@@ -161,7 +164,9 @@ def _draw_compulsory(
     n = len(place)
     effect = place_effect[place] + rng.normal(0, choices.school_effect_sd, n)
     tilt = place_tilt[place] + rng.normal(0, choices.school_tilt_sd, n) * (counts[place] > 1)
-    names = np.array([f"{codes[at]}-G{number + 1:03d}" for at, number in zip(place, within, strict=True)])
+    names = np.array(
+        [f"{codes[at]}-G{number + 1:03d}" for at, number in zip(place, within, strict=True)]
+    )
     return Schools(
         codes=names,
         place=place,
@@ -187,7 +192,9 @@ def _draw_upper_secondary(
     within = np.concatenate([np.arange(count) for count in counts])
     n = len(place)
     return Schools(
-        codes=np.array([f"U{at + 1}-{number + 1:03d}" for at, number in zip(place, within, strict=True)]),
+        codes=np.array(
+            [f"U{at + 1}-{number + 1:03d}" for at, number in zip(place, within, strict=True)]
+        ),
         place=place,
         weight=_draw_weights(rng, place, total),
         effect=rng.normal(0, choices.upper_secondary_effect_sd, n),

@@ -190,14 +190,16 @@ def upper_secondary_rows(
         Same columns as `compulsory_rows`.
     """
     choices, scale = parameters.upper_secondary, parameters.performance
-    spread = float(np.hypot(scale.subject, scale.noise))
+    spread = float(np.hypot(choices.course_sd, scale.noise))
     parts = []
     for courses in choices.courses:
         here = np.flatnonzero(graded_years >= courses.school_year)
         for code in courses.codes:
             drawn = level[here] + spread * rng.normal(size=len(here))
             grade = LETTERS[np.searchsorted(np.array(scale.steps), drawn, side="left")]
-            parts.append(_course_rows(pupils, here, code, grade, courses.school_year, choices.points))
+            parts.append(
+                _course_rows(pupils, here, code, grade, courses.school_year, choices.points)
+            )
     last = choices.courses[-1].school_year
     here = np.flatnonzero((graded_years >= last) & has_diploma)
     project = np.full(len(here), LETTERS[1])

@@ -102,6 +102,13 @@ class Line(Spec):
     disengagement: float
 
 
+class Subject(Spec):
+    """How hard a subject is to pass, and how much aptness counts in it."""
+
+    difficulty: float
+    aptness: float
+
+
 class PerformanceChoices(Spec):
     """What school performance is made of, and how grades follow from it."""
 
@@ -110,14 +117,13 @@ class PerformanceChoices(Spec):
     mental_health: float
     disengagement: float
     late_arrival: float
-    subject: float
     noise: float
     general_turn: float
     subject_turn: float
     steps: tuple[float, ...]
     dash: Line
     other_subjects_needed: int
-    subjects: dict[str, float]
+    subjects: dict[str, Subject]
 
 
 class Courses(Spec):
@@ -145,6 +151,7 @@ class UpperSecondaryChoices(Spec):
     programmes: dict[str, dict[str, float]]
     language_introduction: str
     courses: tuple[Courses, ...]
+    course_sd: float
     project: str
     points: float
 
@@ -280,7 +287,7 @@ def load_parameters() -> Parameters:
 
     Returns
     -------
-    Parameters
+    riskmodel.simulation.parameters.Parameters
         From ``parameters.yaml``.
     """
     return Parameters.model_validate(yaml.safe_load(_read_data("parameters.yaml")))

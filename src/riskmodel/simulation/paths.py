@@ -16,6 +16,7 @@ from riskmodel.simulation.diploma import (
     VOCATIONAL,
     DiplomaModel,
     diploma_risk,
+    draw_upper_schools,
     preparatory_chance,
 )
 from riskmodel.simulation.frames import NO_DATE, Presence, first_days, random_days
@@ -126,7 +127,7 @@ def draw_paths(
     """
     choices = parameters.upper_secondary
     kind = _draw_kinds(rng, pupils, eligible, level, model, choices)
-    school = _draw_schools(rng, pupils, region)
+    school = draw_upper_schools(rng, pupils, region)
     effect = region.upper_secondary.effect[school]
     risk = diploma_risk(pupils, level, kind, effect, model, choices)
     started = kind != NOT_STARTED
@@ -196,18 +197,6 @@ def _draw_kinds(
     national = VOCATIONAL + (draw < chance)
     other = np.where(draw < model.start_introductory, INTRODUCTORY, NOT_STARTED)
     return np.where(eligible, national, other)
-
-
-def _draw_schools(rng: np.random.Generator, pupils: Pupils, region: Region) -> IntArray:
-    """Draw an upper secondary school in the pupil's subregion."""
-    schools = region.upper_secondary
-    subregion = region.municipality_subregion[pupils.municipality]
-    edges = np.cumsum(schools.weight)
-    first = np.searchsorted(schools.place, subregion, side="left")
-    last = np.searchsorted(schools.place, subregion, side="right") - 1
-    low = edges[first] - schools.weight[first]
-    draw = low + rng.random(len(pupils)) * (edges[last] - low)
-    return np.clip(np.searchsorted(edges, draw, side="right"), first, last)
 
 
 def _draw_programmes(

@@ -34,6 +34,8 @@ YEAR_6_TERM = 1
 FINAL_TERM = N_TERMS - 1
 """The spring term of year 9, counted from 0."""
 
+_PACE = 3
+
 
 @dataclass(frozen=True)
 class PerformanceModel:
@@ -61,6 +63,48 @@ class PerformanceModel:
     turns: FloatArray
 
 
+def progress_by(term: int) -> float:
+    """Return how far pupils have changed by a term: slowly first, then faster.
+
+    Parameters
+    ----------
+    term : int
+        In [0, `N_TERMS`).
+
+    Returns
+    -------
+    float
+        From 0 in the first term to 1 in the last.
+
+    Examples
+    --------
+    >>> progress_by(0), progress_by(FINAL_TERM)
+    (0.0, 1.0)
+    """
+    return float((term / FINAL_TERM) ** _PACE)
+
+
+def turn(late: FloatArray, early: FloatArray, angle: FloatArray | float, term: int) -> FloatArray:
+    """Turn a trait from its early towards its late value, keeping its variance.
+
+    Parameters
+    ----------
+    late, early : numpy.ndarray of float
+        Independent standard normal values.
+    angle : numpy.ndarray of float, or float
+        Between the first and the last term, in radians; 0 for a trait that never changes.
+    term : int
+        In [0, `N_TERMS`).
+
+    Returns
+    -------
+    numpy.ndarray of float
+        `late` in the last term.
+    """
+    left = np.asarray(angle) * (1 - progress_by(term))
+    return np.asarray(np.cos(left) * late + np.sin(left) * early)
+
+
 def general_performance(
     pupils: Pupils, model: PerformanceModel, choices: PerformanceChoices, term: int
 ) -> FloatArray:
@@ -82,24 +126,40 @@ def general_performance(
     numpy.ndarray of float, shape (n,)
         In units near one standard deviation.
     """
-    progress = _progress(term)
-    angle = choices.general_turn * (1 - progress)
-    ability = np.cos(angle) * pupils.ability_late + np.sin(angle) * pupils.ability_early
-    background = (
-        model.intercept
-        + model.boy * pupils.boy
-        + model.education[pupils.education]
-        + model.migration[pupils.migration]
+    progress = progress_by(term)
+    ability = turn(pupils.ability_late, pupils.ability_early, choices.general_turn, term)
+    return np.asarray(
+        background_performance(pupils, model)
+        + model.early_shift * (1 - progress)
         + pupils.school_effect
         - choices.late_arrival * (pupils.arrival_grade - COMPULSORY_YEARS[0])
-    )
-    return np.asarray(
-        background
-        + model.early_shift * (1 - progress)
         + choices.ability * ability
         + choices.engagement * pupils.engagement
         - choices.mental_health * pupils.mental_health
         - choices.disengagement * progress * pupils.disengagement
+    )
+
+
+def background_performance(pupils: Pupils, model: PerformanceModel) -> FloatArray:
+    """Return the part of performance that goes with background, with the intercept.
+
+    Parameters
+    ----------
+    pupils : Pupils
+        Background.
+    model : PerformanceModel
+        Solved coefficients.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,)
+        The same in every term.
+    """
+    return np.asarray(
+        model.intercept
+        + model.boy * pupils.boy
+        + model.education[pupils.education]
+        + model.migration[pupils.migration]
     )
 
 
@@ -125,11 +185,11 @@ def subject_performance(
         Subjects in the order of the parameters; minus infinity where one is not taken.
     """
     choices = parameters.performance
-    angle = model.turns * (1 - _progress(term))
-    aptness = np.cos(angle) * pupils.subject_late + np.sin(angle) * pupils.subject_early
+    aptness = turn(pupils.subject_late, pupils.subject_early, model.turns, term)
     general = general_performance(pupils, model, choices, term)
-    difficulty = np.array(list(choices.subjects.values()))
-    performance = general[:, None] + choices.subject * aptness - difficulty
+    difficulty = np.array([subject.difficulty for subject in choices.subjects.values()])
+    weight = np.array([subject.aptness for subject in choices.subjects.values()])
+    performance = general[:, None] + weight * aptness - difficulty
     performance[:, subject_position(choices, LANGUAGE)][pupils.language == ""] = -np.inf
     return np.asarray(performance)
 
@@ -210,11 +270,6 @@ def is_eligible(passed: np.ndarray, choices: PerformanceChoices) -> np.ndarray:
     core = [subject_position(choices, code) for code in CORE]
     others = np.delete(passed, core, axis=1).sum(axis=1)
     return np.asarray(passed[:, core].all(axis=1) & (others >= choices.other_subjects_needed))
-
-
-def _progress(term: int) -> float:
-    """Return how far pupils have changed by a term, in [0, 1]: slowly first, then faster."""
-    return (term / FINAL_TERM) ** 2
 
 
 def subject_position(choices: PerformanceChoices, code: str) -> int:

@@ -92,11 +92,15 @@ def enrolment_rows(
         end = first_days(pupils.cohort - (COMPULSORY_YEARS[-1] - school_year), *_JULY)
         everyone = np.ones(len(pupils), dtype=bool)
         common = (school_year, "GR", np.full(len(pupils), ""))
-        parts += _year_parts(everyone, start, end, move, (names[early], names[pupils.school]), common)
+        parts += _year_parts(
+            everyone, start, end, move, (names[early], names[pupils.school]), common
+        )
     late, move = _draw_upper_move(rng, pupils, paths, region, parameters)
     names = region.upper_secondary.codes
     for year in range(1, LONGEST_YEARS + 1):
-        start = start_of_grade(pupils.cohort + year - 1, _FIRST_UPPER, parameters.calendar.autumn_start)
+        start = start_of_grade(
+            pupils.cohort + year - 1, _FIRST_UPPER, parameters.calendar.autumn_start
+        )
         end = first_days(pupils.cohort + year, *_JULY)
         programme = paths.programme if year == 1 else paths.later_programme
         here = paths.years >= year
@@ -129,7 +133,9 @@ def outcome_rows(pupils: Pupils, paths: Paths, parameters: Parameters) -> EventR
     eligibility = _outcome(
         ELIGIBILITY, always, paths.presence.start, eligibility_day, paths.eligible, paths
     )
-    year = pupils.cohort + np.where(paths.has_diploma, np.maximum(paths.years, NORMAL_YEARS), LONGEST_YEARS)
+    year = pupils.cohort + np.where(
+        paths.has_diploma, np.maximum(paths.years, NORMAL_YEARS), LONGEST_YEARS
+    )
     diploma_day = np.where(
         paths.has_diploma, first_days(year, *_DIPLOMA_DAY), first_days(year, *_LAST_DIPLOMA_DAY)
     )
@@ -138,7 +144,9 @@ def outcome_rows(pupils: Pupils, paths: Paths, parameters: Parameters) -> EventR
     return EventRows.concatenate([eligibility, diploma])
 
 
-def truth_rows(pupils: Pupils, paths: Paths, eligibility_risk: FloatArray, region: Region) -> EventRows:
+def truth_rows(
+    pupils: Pupils, paths: Paths, eligibility_risk: FloatArray, region: Region
+) -> EventRows:
     """Lay out the true risks and what they follow from.
 
     Parameters
@@ -247,7 +255,9 @@ def _year_parts(
                 "programme": programme[pupil],
                 "end_date": last[pupil],
                 "cancelled": np.zeros(len(pupil), dtype=bool),
-                "is_move": np.full(len(pupil), number == 1) & ~is_before(move, start)[pupil] & (move != start)[pupil],
+                "is_move": np.full(len(pupil), number == 1)
+                & ~is_before(move, start)[pupil]
+                & (move != start)[pupil],
             },
         )
         for number, ((first, last), school) in enumerate(zip(spans, schools, strict=True))

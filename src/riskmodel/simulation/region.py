@@ -19,9 +19,10 @@ from riskmodel.simulation.absence import (
     solve_absence,
 )
 from riskmodel.simulation.attendance import attendance_rows, school_day_table
-from riskmodel.simulation.calibration import draw_sample, solve_diploma, solve_performance
+from riskmodel.simulation.calibration import draw_sample, solve_performance
 from riskmodel.simulation.contacts import contact_rows, support_rows
 from riskmodel.simulation.diploma import DiplomaModel
+from riskmodel.simulation.diploma_calibration import solve_diploma
 from riskmodel.simulation.frames import EventRows
 from riskmodel.simulation.geography import FloatArray, Region, build_region
 from riskmodel.simulation.grades import (
@@ -194,12 +195,12 @@ def build_world(spec: SimulationSpec, *, random_state: int) -> World:
     region = build_region(spec, parameters, margins, random_state=random_state)
     sample = draw_sample(region, parameters, margins, random_state=random_state)
     performance = solve_performance(sample, parameters, margins)
-    diploma = solve_diploma(sample, performance, parameters, margins)
+    diploma = solve_diploma(
+        sample, region, performance, parameters, margins, random_state=random_state
+    )
     intercept = float("nan")
     if spec.attendance_grades:
-        level = general_performance(
-            sample.pupils, performance, parameters.performance, FINAL_TERM
-        )
+        level = general_performance(sample.pupils, performance, parameters.performance, FINAL_TERM)
         intercept = solve_absence(
             sample.pupils,
             _standardise(level, diploma),
@@ -207,9 +208,7 @@ def build_world(spec: SimulationSpec, *, random_state: int) -> World:
             margins.absence_year_9.share("at least 15 %"),
             random_state=random_state,
         )
-    return World(
-        spec, parameters, margins, region, performance, diploma, intercept, random_state
-    )
+    return World(spec, parameters, margins, region, performance, diploma, intercept, random_state)
 
 
 def simulate_block(
@@ -313,7 +312,9 @@ def _attendance(
         level = world.absence_intercept + own + absence_level(pupils, performance, grade, choices)
         days = draw_absence(rng, level, pupils.disengagement, grade, choices)
         if grade == COMPULSORY_YEARS[-1]:
-            counts.add(("absence_year_9", "total", "at least 15 %"), absence_share(days, choices) >= 0.15)
+            counts.add(
+                ("absence_year_9", "total", "at least 15 %"), absence_share(days, choices) >= 0.15
+            )
         is_upper = grade > UPPER_SECONDARY_OFFSET
         schools = world.region.upper_secondary if is_upper else world.region.compulsory
         school = paths.school if is_upper else pupils.school

@@ -14,7 +14,6 @@ DateArray = NDArray[np.datetime64]
 """Days, as ``datetime64[D]``."""
 
 
-
 def find_easter(year: int) -> date:
     """Return Easter Sunday of a year.
 
@@ -63,13 +62,19 @@ def list_school_days(autumn_year: int, choices: CalendarChoices) -> DateArray:
     numpy.ndarray of datetime64[D]
         In order; about 178 days, never a weekend or a public holiday.
     """
-    autumn = _weekdays(_day(autumn_year, choices.autumn_start), _day(autumn_year, choices.autumn_end))
+    autumn = _weekdays(
+        _day(autumn_year, choices.autumn_start), _day(autumn_year, choices.autumn_end)
+    )
     year = autumn_year + 1
     spring = _weekdays(_day(year, choices.spring_start), _day(year, choices.spring_end))
     days = np.concatenate([autumn, spring])
     easter = np.datetime64(find_easter(year), "D")
     free = [easter + np.timedelta64(offset, "D") for offset in choices.easter_days]
-    free += [_first_weekday(_day(any_year, day)) for day in choices.free_days for any_year in (autumn_year, year)]
+    free += [
+        _first_weekday(_day(any_year, day))
+        for day in choices.free_days
+        for any_year in (autumn_year, year)
+    ]
     weeks = np.array([moment.isocalendar().week for moment in days.tolist()])
     return days[~np.isin(days, np.array(free)) & ~np.isin(weeks, choices.break_weeks)]
 

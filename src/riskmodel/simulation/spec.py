@@ -47,7 +47,9 @@ class SimulationSpec(Spec):
         """Demand known grades, each once."""
         grades = self.attendance_grades
         if len(set(grades)) != len(grades) or not set(grades) <= set(_ATTENDANCE_GRADES):
-            raise ValueError(f"`attendance_grades` must be different grades of {_ATTENDANCE_GRADES}")
+            raise ValueError(
+                f"`attendance_grades` must be different grades of {_ATTENDANCE_GRADES}"
+            )
         return self
 
     @property

@@ -145,9 +145,9 @@ def canonical_table(name: str, rows: EventRows, person_ids: NDArray[np.str_]) ->
         if column == schema.person:
             columns[column] = _person_column(rows, person_ids)
         elif column == schema.date:
-            columns[column] = pa.array(rows.date, type=kind)
+            columns[column] = _to_arrow(rows.date, kind)
         elif column == "known_date" and rows.known_date is not None:
-            columns[column] = pa.array(rows.known_date, type=kind)
+            columns[column] = _to_arrow(rows.known_date, kind)
         elif column in rows.columns:
             columns[column] = _to_arrow(rows.columns[column], kind)
         else:
@@ -171,7 +171,9 @@ def truth_table(rows: EventRows, person_ids: NDArray[np.str_]) -> Any:
         The person's identifier, then the rows' columns.
     """
     columns = {"person_id": _person_column(rows, person_ids)}
-    return pa.table(columns | {name: pa.array(values) for name, values in rows.columns.items()})
+    return pa.table(
+        columns | {name: _to_arrow(values, None) for name, values in rows.columns.items()}
+    )
 
 
 def localise(table: Any) -> Any:
@@ -187,15 +189,18 @@ def localise(table: Any) -> Any:
     pyarrow.Table
         Numbers as text with a decimal comma; the rest as it was.
     """
-    columns = []
-    for column in table.columns:
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(pa.string())
-        elif pa.types.is_floating(column.type):
-            text = column.cast(_DECIMALS).cast(pa.string())
-            column = pc.replace_substring(text, pattern=".", replacement=",")
-        columns.append(column)
+    columns = [_localise_column(column) for column in table.columns]
     return pa.table(dict(zip(table.column_names, columns, strict=True)))
+
+
+def _localise_column(column: Any) -> Any:
+    """Return numbers as text with a decimal comma, and other columns as they are."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(pa.string())
+    if not pa.types.is_floating(column.type):
+        return column
+    text = column.cast(_DECIMALS).cast(pa.string())
+    return pc.replace_substring(text, pattern=".", replacement=",")
 
 
 def _person_column(rows: EventRows, person_ids: NDArray[np.str_]) -> Any:
@@ -207,6 +212,9 @@ def _person_column(rows: EventRows, person_ids: NDArray[np.str_]) -> Any:
 
 def _to_arrow(values: NDArray[Any], kind: Any) -> Any:
     """Turn an array into a column; empty text, NaN and NaT are missing."""
-    if pa.types.is_string(kind):
+    if values.dtype.kind == "U":
         return pa.array(values, type=kind, mask=values == "")
-    return pa.array(values, type=kind, from_pandas=True)
+    missing = None
+    if values.dtype.kind in "fM":
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
+    return pa.array(values, type=kind, mask=missing)
