@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,16 +99,41 @@ def load_spec(path: Path, spec_type: type[SpecT]) -> SpecT:
     ConfigurationError
         With every finding: its place, what must be, and the nearest valid name.
     """
+    spec = parse_spec(read_yaml(path), spec_type, name=path.name)
+    return make_paths_absolute(spec, path.resolve().parent)
+
+
+def parse_spec(content: Mapping[str, Any], spec_type: type[SpecT], *, name: str) -> SpecT:
+    """Return plain values as a spec.
+
+    Parameters
+    ----------
+    content : mapping
+        Settings by name.
+    spec_type : type of Spec
+        What they describe.
+    name : str
+        Where they come from, as the reader knows it.
+
+    Returns
+    -------
+    Spec
+        Valid.
+
+    Raises
+    ------
+    ConfigurationError
+        With every finding.
+    """
     try:
-        spec = spec_type.model_validate(read_yaml(path))
+        return spec_type.model_validate(content)
     except ValidationError as error:
         findings = [_describe(item, spec_type) for item in error.errors(include_input=False)]
         raise ConfigurationError(
-            f"`{path.name}` must be a valid configuration, got {len(findings)} finding(s). "
+            f"`{name}` must be a valid configuration, got {len(findings)} finding(s). "
             "Mend each of them.",
             findings,
         ) from None
-    return make_paths_absolute(spec, path.resolve().parent)
 
 
 def make_paths_absolute(spec: SpecT, root: Path) -> SpecT:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from riskmodel.config.loader import load_spec, read_yaml
+from riskmodel.config.loader import load_spec, parse_spec, read_yaml
 from riskmodel.config.models import RegionConfig
 from riskmodel.config.templates import find_template
 from riskmodel.core.files import write_text
@@ -17,6 +17,7 @@ from riskmodel.pipeline.headlines import collect_headlines
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runs import load_run, run_selected
 from riskmodel.simulation.region import simulate_region
+from riskmodel.simulation.spec import SimulationSpec
 
 _TEMPLATE = "compulsory_school"
 
@@ -46,7 +47,7 @@ def simulate_to_folder(
     region = load_spec(config or find_template("region"), RegionConfig)
     given = {name: value for name, value in settings.items() if value is not None}
     random_state = given.pop("random_state", region.random_state)
-    spec = type(region.region).model_validate(region.region.model_dump() | given)
+    spec = parse_spec(region.region.model_dump() | given, SimulationSpec, name="simulate")
     progress.start("simulate")
     simulate_region(spec, out, random_state=random_state, progress=progress.advance)
     progress.finish(f"{spec.n_pupils:,} pupils")
