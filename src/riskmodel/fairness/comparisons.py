@@ -7,6 +7,7 @@ false flag or more, where nothing differs, is the level that was asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,10 +108,11 @@ def compare_groups(
     -----
     The statistic is the score of a group's difference: the sum over its pupils of outcome
     minus overall rate, less what the group's share of all pupils explains. With clusters its
-    variance is estimated from the clusters' scores, and the bootstrap multiplies each
-    cluster's residuals under equality by a random sign, the same for all groups and rates,
-    and estimates the overall rate and the variance anew. Residuals under equality keep the
-    size where a group sits in few clusters or has no case at all. Without clusters the
+    variance is the mean of two estimates: from the group's own scores by cluster, which alone
+    is too small whenever a group has few cases, and from one correlation of pupils within
+    clusters, the same for all groups. The bootstrap multiplies each cluster's residuals under
+    equality by a random sign, the same for all groups and rates, and estimates the overall
+    rate and the groups' own variances anew. Without clusters the
     outcomes are permuted over the pupils. The p-value is the share of resamples whose largest
     statistic, over all groups and rates, reaches the observed one. The interval is the
     difference plus and minus the matching quantile times the larger of the standard errors
@@ -165,24 +167,38 @@ def _bootstrap(contrast: _Contrast, signs: Array) -> tuple[Array, Array, Array]:
     """Return statistics, standard errors and resampled statistics of the tested groups."""
     members = contrast.members[contrast.tested]
     k, n = contrast.successes, contrast.trials
-    total, by_cluster = n.sum(), n.sum(axis=0)
-    residuals = k - (k.sum() / total if total else 0.0) * n
-    share = (members @ n.sum(axis=1) / max(total, 1.0))[:, None]
-    scores = members @ residuals - share * residuals.sum(axis=0)
-    weights = members @ n - share * by_cluster
-    spread = (scores**2).sum(axis=1)
-    shifts = signs @ residuals.sum(axis=0) / max(total, 1.0)
-    drawn = (
-        spread
-        - 2 * shifts[:, None] * (signs @ (scores * weights).T)
-        + shifts[:, None] ** 2 * (weights**2).sum(axis=1)
-    )
-    observed = _divide(scores.sum(axis=1), np.sqrt(spread))
-    draws = _divide(signs @ scores.T, np.sqrt(np.maximum(drawn, 0.0)))
-    scale = np.asarray(total * share[:, 0] * (1 - share[:, 0]))
+    total, n_clusters = max(n.sum(), 1.0), n.shape[1]
+    residuals = k - k.sum() / total * n
+    by_cluster = residuals.sum(axis=0)
+    share = (members @ n.sum(axis=1) / total)[:, None]
+    scores = members @ residuals - share * by_cluster
+    weights = members @ n - share * n.sum(axis=0)
+    own = (scores**2).sum(axis=1)
+    pooled = _exchangeable_variance(contrast, by_cluster, weights, share[:, 0])
+    shifts = (signs @ by_cluster / total)[:, None]
+    drawn = own - 2 * shifts * (signs @ (scores * weights).T) + shifts**2 * (weights**2).sum(axis=1)
+    observed = _divide(scores.sum(axis=1), np.sqrt((own + pooled) / 2))
+    draws = _divide(signs @ scores.T, np.sqrt((np.maximum(drawn, 0.0) + pooled) / 2))
     free = scores - contrast.difference[contrast.tested][:, None] * _slopes(members, n, share)
-    variance = np.maximum(spread, (free**2).sum(axis=1)) * n.shape[1] / max(n.shape[1] - 1, 1)
-    return observed, _divide(np.sqrt(variance), scale), draws
+    variance = np.maximum((own + pooled) / 2, (free**2).sum(axis=1))
+    error = np.sqrt(variance * n_clusters / max(n_clusters - 1, 1))
+    return observed, _divide(error, total * share[:, 0] * (1 - share[:, 0])), draws
+
+
+def _exchangeable_variance(
+    contrast: _Contrast, residuals: Array, weights: Array, share: Array
+) -> Array:
+    """Return the scores' variance if pupils of one cluster are all equally alike."""
+    sizes = contrast.trials.sum(axis=0)
+    total = max(sizes.sum(), 1.0)
+    rate = contrast.successes.sum() / total
+    binomial = rate * (1 - rate)
+    pairs = (sizes * (sizes - 1)).sum()
+    excess = float(_divide((residuals**2).sum() - binomial * total, binomial * pairs))
+    correlation = min(max(excess, 0.0), 1.0)
+    alone = (1 - correlation) * total * share * (1 - share)
+    variance: Array = binomial * (alone + correlation * (weights**2).sum(axis=1))
+    return variance
 
 
 def _slopes(members: Counts, trials: Counts, share: Array) -> Array:
@@ -220,12 +236,11 @@ def _permute(
     )
 
 
-def _divide(top: Array, bottom: Array) -> Array:
+def _divide(top: Any, bottom: Any) -> Array:
     """Divide, giving 0 where the divisor is 0."""
-    result: Array = np.divide(
-        top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=np.asarray(bottom) > 0
-    )
-    return result
+    tops, bottoms = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
+    ratio: Array = np.divide(tops, bottoms, out=np.zeros(tops.shape), where=bottoms > 0)
+    return ratio
 
 
 def _summarise(
