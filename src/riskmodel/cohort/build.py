@@ -30,7 +30,8 @@ LABEL_COLUMNS = (
 _KEYS = ("subject_id", "cohort", "point")
 _ENROLMENT_COLUMNS = ("subject_id", "school_unit", "start_date", "end_date")
 _OUTCOME_COLUMNS = ("subject_id", "outcome", "date", "value", "status")
-_UNLABELLED = ("deceased", "moved", "censored", "unknown")
+UNLABELLED = ("deceased", "moved", "censored", "unknown")
+"""The statuses of pupils without a label."""
 
 
 @dataclass(frozen=True)
@@ -295,7 +296,7 @@ def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:
     found = joined.group_by(list(_KEYS)).aggregate(
         completed_known=joined.known.min(where=joined.completed),
         observed_known=joined.known.max(where=joined.observed),
-        **{f"is_{name}": (joined.status == name).any() for name in _UNLABELLED[:-1]},
+        **{f"is_{name}": (joined.status == name).any() for name in UNLABELLED[:-1]},
     )
     rows = chosen.left_join(found, list(_KEYS))
     return rows.select(
@@ -317,7 +318,7 @@ def _make_label(rows: Any) -> Any:
 def _make_status(rows: Any) -> Any:
     """Return why there is a label, or why there is none."""
     observed = rows.completed_known.notnull() | rows.observed_known.notnull()
-    cases = [(rows[f"is_{name}"].fill_null(False), name) for name in _UNLABELLED[:-1]]
+    cases = [(rows[f"is_{name}"].fill_null(False), name) for name in UNLABELLED[:-1]]
     return ibis.cases((observed, "observed"), *cases, else_="unknown")
 
 
@@ -347,6 +348,6 @@ def _count_flow(rows: pd.DataFrame, dates: Sequence[PredictionDate]) -> tuple[Fl
             "eligible": len(eligible),
             "labelled": int(eligible["label"].notna().sum()),
         }
-        counts |= {name: int((eligible["status"] == name).sum()) for name in _UNLABELLED}
+        counts |= {name: int((eligible["status"] == name).sum()) for name in UNLABELLED}
         flow += [FlowCount(item.cohort, item.point, *step) for step in counts.items()]
     return tuple(flow)

@@ -7,19 +7,22 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.cohort.build import build_cohort
+from riskmodel.cohort.build import UNLABELLED, CohortResult, build_cohort
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
-from riskmodel.features.compiler import compute_features
+from riskmodel.features.compiler import compute_features, select_available
+from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import feature_infos
-from riskmodel.ingest.contracts import DataContractReport
-from riskmodel.ingest.extracts import ingest_tables
 from riskmodel.ingest.feature_table import read_feature_table
+from riskmodel.ingest.findings import DataContractReport
 from riskmodel.ingest.pseudonymise import pseudonymise_tables
+from riskmodel.ingest.stage import ingest_tables
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import StageContext
+from riskmodel.privacy.disclosure import describe_count, suppress_counts
 from riskmodel.privacy.keys import PseudonymKey, load_key
 
 
@@ -81,31 +84,23 @@ def pseudonymise(context: StageContext) -> str:
     with open_engine(config.engine) as engine:
         ingested = ingest_tables(engine, config.sources, config.tables)
         context.progress.advance(0.3)
-        tables = pseudonymise_tables(
-            engine, ingested, key, tables=config.tables, domain=config.pseudonyms.domain
-        )
+        tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
         context.progress.advance(0.5)
-        _write_tables(engine, folder, tables.tables, config, context)
-        report = ingested.report.to_dict() | {"pseudonymised": tables.report.to_dict()}
-    write_json(folder.path(artifacts.DATA_REPORT), report | {"key_id": key.key_id})
-    return f"{len(tables.tables)} tables"
+        _write_tables(engine, folder, tables.tables, context.progress)
+    content = ingested.to_dict() | tables.report.to_dict()
+    write_json(folder.path(artifacts.DATA_REPORT), content)
+    return f"{len(tables.tables)} tables, {content['subjects']} pupils"
 
 
 def _write_tables(
-    engine: Engine,
-    folder: RunFolder,
-    tables: Mapping[str, Any],
-    config: RunConfig,
-    context: StageContext,
+    engine: Engine, folder: RunFolder, tables: Mapping[str, Any], progress: Progress
 ) -> None:
-    """Write all tables, or none, each in a fixed order."""
+    """Write all tables, or none, in the order that they come in."""
     with write_atomically(folder.path(artifacts.PSEUDONYMISED)) as partial:
         partial.mkdir()
         for number, (name, table) in enumerate(sorted(tables.items()), start=1):
-            schema = config.tables.get(name)
-            date = [schema.date] if schema is not None and schema.date else []
-            engine.write_parquet(table, partial / f"{name}.parquet", ["subject_id", *date])
-            context.progress.advance(0.5 + 0.5 * number / len(tables))
+            engine.write_parquet(table, partial / f"{name}.parquet")
+            progress.advance(0.5 + 0.5 * number / len(tables))
 
 
 def import_table(context: StageContext) -> str:
@@ -166,9 +161,23 @@ def cohort(context: StageContext) -> str:
         tables = _read_tables(engine, folder)
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
     _write_frame(folder, artifacts.LABELS, result.labels)
-    write_json(folder.path(artifacts.COHORT), result.to_dict())
+    write_json(folder.path(artifacts.COHORT), _release_flow(result))
     n_labelled = int(result.labels["label"].notna().sum())
     return f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+
+
+def _release_flow(result: CohortResult) -> dict[str, Any]:
+    """Return how many pupils came to what, without small counts or what gives them away."""
+    flow = result.flow_frame().set_index(["cohort", "point"])
+    parts = suppress_counts(flow[["labelled", *UNLABELLED]])
+    rows = parts.counts.assign(eligible=parts.row_totals)
+    return {
+        "flow": [
+            {"cohort": cohort, "point": point}
+            | {step: describe_count(None if pd.isna(n) else int(n)) for step, n in row.items()}
+            for (cohort, point), row in rows.iterrows()
+        ]
+    }
 
 
 def features(context: StageContext) -> str:
@@ -186,15 +195,15 @@ def features(context: StageContext) -> str:
     """
     config, folder = context.config, context.folder
     labels = pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
-    specs = config.features.select()
     with open_engine(config.engine) as engine:
         tables = _read_tables(engine, folder)
+        specs = select_available(config.features.select(), tables)
         frame = compute_features(
             engine,
             tables,
             labels[["subject_id", "prediction_date"]],
             specs,
-            schemas=config.tables,
+            schemas=feature_schemas(config.tables),
             calendar=config.calendar,
         )
     _write_frame(folder, artifacts.FEATURES, frame)
