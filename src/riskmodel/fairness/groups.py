@@ -73,25 +73,37 @@ def make_groupings(
     >>> make_groupings(frame)[0].values
     (('Kvinna',), ('Man',), ('unknown',))
     """
-    texts = pd.DataFrame(
-        {
-            str(name): column.astype(object).where(column.notna(), UNKNOWN).astype(str)
-            for name, column in sensitive_features.items()
-        }
+    single = {
+        str(name): _make_grouping(str(name), column) for name, column in sensitive_features.items()
+    }
+    return (
+        *single.values(),
+        *(_cross([single[name] for name in cross]) for cross in intersections),
     )
-    wanted = [(name,) for name in texts.columns] + [tuple(cross) for cross in intersections]
-    return tuple(_make_grouping(texts, features) for features in wanted)
 
 
-def _make_grouping(texts: pd.DataFrame, features: tuple[str, ...]) -> Grouping:
-    """Return the grouping by some columns of texts."""
-    rows = pd.MultiIndex.from_frame(texts[list(features)])
-    codes, found = pd.factorize(rows)
-    values = [tuple(value) for value in found]
-    order = sorted(range(len(values)), key=lambda i: [(v == UNKNOWN, v) for v in values[i]])
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order))
-    return Grouping(features, tuple(values[i] for i in order), position[codes])
+def _make_grouping(name: str, column: pd.Series) -> Grouping:
+    """Return the grouping by one column."""
+    codes, found = pd.factorize(column, use_na_sentinel=False)
+    texts = [UNKNOWN if pd.isna(value) else str(value) for value in found]
+    order = sorted(set(texts), key=lambda text: (text == UNKNOWN, text))
+    position = {text: number for number, text in enumerate(order)}
+    renamed = np.array([position[text] for text in texts], dtype=np.int64)
+    return Grouping((name,), tuple((text,) for text in order), renamed[codes])
+
+
+def _cross(groupings: Sequence[Grouping]) -> Grouping:
+    """Return the grouping by several features together, without empty groups."""
+    shape = tuple(len(grouping.values) for grouping in groupings)
+    flat = np.ravel_multi_index(tuple(grouping.codes for grouping in groupings), shape)
+    found, codes = np.unique(flat, return_inverse=True)
+    positions = zip(*np.unravel_index(found, shape), strict=True)
+    values = tuple(
+        tuple(grouping.values[at][0] for grouping, at in zip(groupings, position, strict=True))
+        for position in positions
+    )
+    features = tuple(grouping.features[0] for grouping in groupings)
+    return Grouping(features, values, codes.astype(np.int64))
 
 
 def count_cells(

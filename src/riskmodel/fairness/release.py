@@ -71,8 +71,11 @@ def make_lattice(groupings: Sequence[Grouping]) -> Lattice:
     Lattice
         Groups in the order of the groupings, after the whole.
     """
-    codes = np.column_stack([grouping.codes for grouping in groupings])
-    atoms, atom_codes = np.unique(codes, axis=0, return_inverse=True)
+    atom_codes = np.zeros(len(groupings[0].codes), dtype=np.int64)
+    for grouping in groupings:
+        crossed = atom_codes * len(grouping.values) + grouping.codes
+        _, first, atom_codes = np.unique(crossed, return_index=True, return_inverse=True)
+    atoms = np.column_stack([grouping.codes[first] for grouping in groupings])
     blocks = [np.ones((1, len(atoms)))]
     blocks += [
         (atoms[:, number] == np.arange(len(grouping.values))[:, None]).astype(np.float64)
@@ -87,7 +90,7 @@ def make_lattice(groupings: Sequence[Grouping]) -> Lattice:
         if features[coarse] < features[fine]
         for row in range(len(block))
     ]
-    return Lattice(np.vstack(blocks), np.asarray(atom_codes, dtype=np.int64).ravel(), families)
+    return Lattice(np.vstack(blocks), atom_codes, families)
 
 
 def find_hidden(cells: Counts, lattice: Lattice, minimum_count: int) -> dict[Quantity, Mask]:
@@ -157,10 +160,11 @@ def _find_determined(
     hidden: Mask, primary: Mask, counts: Counts, lattice: Lattice
 ) -> list[int] | None:
     """Return the shown groups around a hidden one that is a combination of shown groups."""
+    single = lattice.members.sum(axis=1) == 1
     for part in counts.T:
-        empty = (lattice.members[~hidden & (part == 0)] > 0).any(axis=0)
-        members = lattice.members[:, ~empty]
-        rows = _find_basis(members[~hidden])
+        known = (lattice.members[~hidden & (single | (part == 0))] > 0).any(axis=0)
+        members = lattice.members[:, ~known]
+        rows = _find_basis(members[~hidden & members.any(axis=1)])
         vectors = members[primary]
         distance = np.abs(vectors - (vectors @ rows.T) @ rows).max(axis=1, initial=0.0)
         determined = np.flatnonzero(primary)[(distance < _TOLERANCE) & (part[primary] > 0)]

@@ -17,7 +17,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_rates_agree_exactly_with_fairlearn(rows: list[tuple[bool, bool, str, str]]) -> None:
     truth = np.array([float(row[0]) for row in rows])
     flags = np.array([row[1] for row in rows])
