@@ -229,12 +229,8 @@ AGGREGATIONS: dict[str, Aggregation] = {
     "mean": Aggregation(
         (VALUE, ROWS), lambda moments: _divide(moments.window["value"], moments.window["rows"])
     ),
-    "min": Aggregation(
-        (SMALLEST,), lambda moments: moments.window["smallest"], indicator="refused"
-    ),
-    "max": Aggregation(
-        (GREATEST,), lambda moments: moments.window["greatest"], indicator="refused"
-    ),
+    "min": Aggregation((SMALLEST,), lambda moments: moments.window["smallest"]),
+    "max": Aggregation((GREATEST,), lambda moments: moments.window["greatest"]),
     "last": Aggregation(
         (VALUE, ROWS),
         lambda moments: _divide(moments.window["value"], moments.window["rows"]),
