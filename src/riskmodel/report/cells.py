@@ -95,11 +95,10 @@ def describe_value(figure: Mapping[str, Any] | None, t: Texts, *, digits: int = 
     if figure is None or figure.get("value") is None:
         return describe_missing(figure or {}, t)
     cell = {"text": format_number(float(figure["value"]), t.language, digits)}
-    if figure.get("lower") is None or figure.get("upper") is None:
+    lower, upper = figure.get("lower"), figure.get("upper")
+    if lower is None or upper is None or lower == upper:
         return cell
-    return cell | {
-        "range": format_range(figure["lower"], figure["upper"], t.language, digits=digits)
-    }
+    return cell | {"range": format_range(lower, upper, t.language, digits=digits)}
 
 
 def describe_points(figure: Mapping[str, Any], t: Texts, *, key: str = "difference") -> Cell:
@@ -138,6 +137,7 @@ def make_table(
     rows: Sequence[Mapping[str, Any]],
     *,
     note: str = "",
+    is_even: bool = False,
 ) -> dict[str, Any]:
     """Return a table as plain data.
 
@@ -153,6 +153,8 @@ def make_table(
         Each with `label` and `cells`; perhaps `tag`, `note` and `is_chosen`.
     note : str, default ""
         What to know when reading it.
+    is_even : bool, default False
+        Whether columns have fixed widths, so that several tables line up.
 
     Returns
     -------
@@ -164,6 +166,7 @@ def make_table(
         "id": table_id,
         "caption": caption,
         "note": note,
+        "is_even": is_even,
         "columns": [{"label": label, "is_number": number} for label, number in columns],
         "rows": [dict(row) for row in rows],
     }

@@ -24,7 +24,7 @@ MUTED = "#56666c"
 GRID = "#e3e9e8"
 FONT = "Arial, sans-serif"
 _SVG = "http://www.w3.org/2000/svg"
-_WIDTH = 460
+_WIDTH = 380
 _ROW = 46
 _HEADER = 40
 _LOCALES = {
@@ -206,7 +206,7 @@ def draw_calibration(
         .encode(x=x, y=alt.Y("lower:Q", scale=scale), y2="upper:Q"),
         _layer([dict(point) for point in points])
         .mark_point(filled=True, size=90, opacity=1, color=ACCENT).encode(x=x, y=y),
-    ).properties(width=_WIDTH - 60, height=320,
+    ).properties(width=_WIDTH - 40, height=290,
                  padding={"left": 62, "right": 14, "top": 12, "bottom": 28})  # fmt: skip
     return _to_svg(chart, figure_id, title, description, language)
 
@@ -307,7 +307,7 @@ def _embed(drawn: str, figure_id: str, title: str, description: str) -> str:
         root.insert(position, child)
     root.attrib.update({
         "viewBox": f"0 0 {width:g} {height:g}", "role": "img", "class": "chart",
-        "style": f"max-width:{width:g}px",
+        "style": f"max-width:{1.25 * width:g}px",
         "aria-labelledby": f"{figure_id}-title", "aria-describedby": f"{figure_id}-desc",
     })  # fmt: skip
     return ElementTree.tostring(root, encoding="unicode")

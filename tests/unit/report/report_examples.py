@@ -98,3 +98,140 @@ def make_summary(**changes):
         "n_schools_below_capacity": 0,
         "n_schools_tied_at_cut": 0,
     } | changes
+
+TEST_RUN = RUN | {"cohort": "2024/25", "prediction_date": "2024-11-01"}
+
+
+def make_predictions(n=4000, seed=5):
+    """Return a cohort's predictions by five candidates, with invented attributes."""
+    generator = np.random.default_rng(seed)
+    migration = generator.choice(
+        ["svensk bakgrund", "utländsk bakgrund, född i Sverige", "utrikes född", None],
+        n,
+        p=[0.70, 0.14, 0.13, 0.03],
+    )
+    education = generator.choice(
+        ["förgymnasial", "gymnasial", "eftergymnasial", None], n, p=[0.12, 0.40, 0.44, 0.04]
+    )
+    school = generator.integers(0, 30, n)
+    shift = 0.9 * (migration == "utrikes född") + 0.7 * (education == "förgymnasial")
+    seen = generator.normal(size=n)
+    logit = -2.3 + shift + 1.3 * seen + generator.normal(0, 0.3, 30)[school]
+    rows = pd.DataFrame({
+        "subject_id": [make_subject_id(number) for number in range(n)],
+        "prediction_date": pd.Timestamp("2024-11-01").date(),
+        "cohort": "2024/25",
+        "point": "november",
+        "school_unit": [f"Övningsskolan {number}" for number in school],
+        "label": (generator.random(n) < 1 / (1 + np.exp(-logit))).astype(float),
+        "migration_background": migration,
+        "parental_education": education,
+        "sex": generator.choice(["Man", "Kvinna"], n),
+    })  # fmt: skip
+    rows.loc[:24, "label"] = np.nan
+    noise = {"base_rate": None, "absence_15": 1.6, "logistic": 0.35, "additive": 0.25,
+             "boosting": 0.2}  # fmt: skip
+    parts = []
+    for name, spread in noise.items():
+        score = -2.1 + 0.4 * shift + 1.2 * seen
+        if spread is None:
+            risk = np.full(n, 0.17)
+        else:
+            risk = 1 / (1 + np.exp(-(score + generator.normal(0, spread, n))))
+        if name == "absence_15":
+            risk = np.where(risk > 0.3, 0.41, 0.11)
+        parts.append(rows.assign(model=name, risk=risk))
+    return pd.concat(parts, ignore_index=True)
+
+
+def make_evaluation(predictions=None):
+    from riskmodel.evaluation.evaluate import evaluate
+    from riskmodel.evaluation.specs import EvaluationSpec
+
+    predictions = make_predictions() if predictions is None else predictions
+    spec = EvaluationSpec(capacity=0.15)
+    return evaluate(predictions, spec, chosen={"november": "additive"}).to_dict()
+
+
+def make_audit(predictions=None, **changes):
+    from riskmodel.fairness.audit import audit_predictions
+    from riskmodel.fairness.specs import AuditSpec
+
+    predictions = make_predictions() if predictions is None else predictions
+    rows = predictions[predictions["model"] == "additive"]
+    spec = AuditSpec(
+        sensitive_features=("migration_background", "parental_education", "sex"),
+        intersections=(("migration_background", "parental_education"),),
+        **({"capacity": 0.15} | changes),
+    )
+    return audit_predictions(rows, spec, random_state=3).to_dict()
+
+
+def make_feature(name, name_sv, name_en, domain, **changes):
+    return {
+        "name": name, "name_sv": name_sv, "name_en": name_en, "unit": "share",
+        "domain": domain, "direction": 1, "changeable": True,
+        "window_sv": "de senaste 30 dagarna", "window_en": "the last 30 days",
+        "missing": "keep", "description_sv": "", "description_en": "",
+    } | changes  # fmt: skip
+
+
+FEATURES = [
+    make_feature("absence_share_30", "Frånvaro", "Absence", "school_attendance",
+                 description_sv="Andel av den erbjudna tiden.",
+                 description_en="Share of the time offered."),
+    make_feature("invalid_absence_share_school_year", "Ogiltig frånvaro", "Invalid absence",
+                 "school_attendance", window_sv="det här läsåret", window_en="this school year"),
+    make_feature("merit_points", "Meritvärde", "Merit points", "results", unit="points",
+                 direction=-1, changeable=False, window_sv="förra läsåret",
+                 window_en="last school year"),
+    make_feature("moves_ever", "Skolbyten", "School moves", "school_environment", unit="count",
+                 changeable=False, missing="zero", window_sv="hittills", window_en="so far"),
+    make_feature("contacts_nurse", "Kontakter med skolsköterska", "Nurse contacts",
+                 "mental_health", unit="count", direction=0, missing="zero"),
+    make_feature("absence_share_30__missing", "Uppgift saknas: Frånvaro", "Not known: Absence",
+                 "school_attendance", unit="flag", direction=0),
+]  # fmt: skip
+
+TRAINING = {
+    "november": {
+        "chosen": "additive",
+        "reason": "Its out-of-fold log loss is lower.",
+        "log_loss": {"base_rate": 0.44, "logistic": 0.3612, "additive": 0.3554, "boosting": 0.355},
+        "folds": 5,
+        "is_grouped": True,
+    }
+}
+
+MODELS = {
+    "november": {
+        "name": "additive",
+        "family": "additive",
+        "feature_names": [feature["name"] for feature in FEATURES],
+        "inputs": [feature["name"] for feature in FEATURES[:-1]],
+        "n_training": 24630,
+        "base_rate": 0.163,
+        "training_period": ["2016-11-01", "2023-11-01"],
+        "data_hash": "12" * 32,
+        "notes": [],
+    }
+}
+
+FLOW = [
+    {"cohort": f"{year}/{(year + 1) % 100:02d}", "point": "november", "enrolled": 3160,
+     "cancelled": 4, "eligible": 3156, "labelled": 3090 - 7 * (year % 3),
+     "moved": 3 + 25 * (year % 2), "deceased": 1, "censored": 0, "unknown": 2}
+    for year in range(2019, 2026)
+]  # fmt: skip
+
+IMPORTANCES = {
+    "november": [
+        {"feature": "merit_points", "value": 0.52},
+        {"feature": "absence_share_30", "value": 0.41},
+        {"feature": "invalid_absence_share_school_year", "value": 0.22},
+        {"feature": "moves_ever", "value": 0.08},
+        {"feature": "contacts_nurse", "value": 0.05},
+        {"feature": "absence_share_30__missing", "value": 0.01},
+    ]
+}
+
