@@ -59,13 +59,14 @@ class ModelEvaluation:
         Returns
         -------
         dict
-            JSON values; a count that may not be shown is null and named in `suppressed`.
+            JSON values: the counts by name, where one that may not be shown is null and
+            named in `suppressed`; `n_clusters`; `metrics` by name; `calibration_curve`.
         """
         return {
             **{name: _as_count(count) for name, count in self.counts.items()},
             "suppressed": sorted(n for n, count in self.counts.items() if count.value is None),
             "n_clusters": self.n_clusters,
-            **{name: metric.to_dict() for name, metric in self.metrics.items()},
+            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "calibration_curve": [dict(group) for group in self.calibration_curve],
         }
 

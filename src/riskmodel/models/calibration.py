@@ -12,6 +12,32 @@ from sklearn.linear_model import LogisticRegression
 
 FloatArray = npt.NDArray[np.float64]
 
+_SMALLEST_RISK = 1e-15
+
+
+def find_losses(risk: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the log loss of each row.
+
+    Parameters
+    ----------
+    risk : numpy.ndarray of float, shape (n,)
+        Probabilities in [0, 1].
+    y : numpy.ndarray of float, shape (n,)
+        1 for the outcome, 0 without.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,)
+        In nats, at least 0; a certain error costs about 34.5.
+
+    Examples
+    --------
+    >>> find_losses(np.array([0.5, 1.0]), np.array([1.0, 1.0])).round(3).tolist()
+    [0.693, 0.0]
+    """
+    likelihood = np.where(y == 1, risk, 1 - risk)
+    return np.abs(np.log(np.maximum(likelihood, _SMALLEST_RISK)))
+
 
 @dataclass(frozen=True)
 class Calibrator:

@@ -13,12 +13,12 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from riskmodel.models.additive import AdditiveClassifier
+from riskmodel.models.calibration import find_losses
 from riskmodel.models.folds import assign_folds
 from riskmodel.models.rule import RuleClassifier
 from riskmodel.models.specs import Family
@@ -127,7 +127,7 @@ def _fit_logistic(X: FloatArray, y: FloatArray, groups: Groups, random_state: in
         for position, strength in enumerate(_STRENGTHS):
             fitted = _make_regression(strength).fit(learn, y[inside])
             risk = fitted.predict_proba(check)[:, 1]
-            losses[position] += log_loss(y[outside], risk, labels=[0, 1]) * outside.sum()
+            losses[position] += find_losses(risk, y[outside]).sum()
     best = _STRENGTHS[int(np.argmin(losses))]
     steps = [*_make_preparation().steps, ("regression", _make_regression(best))]
     return Pipeline(steps).fit(X, y.astype(np.int64))
@@ -141,7 +141,7 @@ def _make_preparation() -> Pipeline:
 
 def _make_regression(strength: float) -> LogisticRegression:
     """Return an unfitted ridge logistic regression; a smaller strength shrinks more."""
-    return LogisticRegression(C=strength, tol=1e-6, max_iter=1000)
+    return LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-8)
 
 
 def score_family(family: Family, estimator: Any, X: FloatArray) -> FloatArray:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from riskmodel.models.calibration import find_losses
 from riskmodel.models.specs import LEARNT_INTERPRETABLE
 
 FloatArray = npt.NDArray[np.float64]
-_SMALLEST_RISK = 1e-15
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def compare_candidates(
         With ``auto``: the learnt interpretable model with the lowest log loss, but the
         simpler one if the better one's lead is at most one standard error.
     """
-    losses = {name: _find_losses(risk, y) for name, risk in risks.items()}
+    losses = {name: find_losses(risk, y) for name, risk in risks.items()}
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     if selected != "auto":
         return Comparison(means, selected, "Named in the configuration.")
@@ -92,12 +92,6 @@ def compare_candidates(
                 "standard error, so the simpler model is used."
             )
     return Comparison(means, chosen, reason)
-
-
-def _find_losses(risk: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the log loss of each row."""
-    likelihood = np.where(y == 1, risk, 1 - risk)
-    return -np.log(np.maximum(likelihood, _SMALLEST_RISK))
 
 
 def _find_standard_error(values: FloatArray, groups: npt.NDArray[np.int64] | None) -> float:

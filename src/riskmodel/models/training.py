@@ -62,8 +62,9 @@ class TrainedModels:
     models : dict of str to RiskModel
         By name, in the order of the specification, fitted on all training rows.
     out_of_fold_risk : pandas.DataFrame of shape (n, models)
-        The calibrated risk of each training row from a model, and a calibration, that did
-        not see it. The one rate of the base rate and the two of a rule come from all rows.
+        The calibrated risk of each training row: from a model that did not see its fold,
+        and a calibration line fitted to the other folds' scores. The one rate of the base
+        rate and the two of a rule come from all rows.
     out_of_fold_score : pandas.DataFrame of shape (n, models)
         The same before calibration, in log-odds.
     folds : pandas.Series of int, shape (n,)
@@ -163,8 +164,8 @@ def train_candidates(
     """Fit, calibrate and compare all candidate models on the same training rows.
 
     Each learnt model is fitted once without each fold and once on all rows. Its calibration
-    is a straight line on the log-odds, fitted to the out-of-fold scores. The out-of-fold
-    risks are calibrated by lines that did not see the row's own fold either.
+    is a straight line on the log-odds, fitted to the out-of-fold scores. The line of the
+    out-of-fold risks is fitted to the scores and labels of the other folds only.
 
     Parameters
     ----------
