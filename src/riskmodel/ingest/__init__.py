@@ -1,0 +1,1 @@
+"""Reading extracts, checking them against the data contract, and replacing identifiers."""

@@ -1,0 +1,127 @@
+"""Excel sheets as tables of text."""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zipfile
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+from openpyxl.utils.exceptions import InvalidFileException
+
+from riskmodel.core.validation import suggest_name
+from riskmodel.ingest.findings import ContractFinding
+
+
+def read_excel_file(
+    table: str, path: Path, sheet: str | None, *, decimal: str, date_format: str | None
+) -> tuple[pa.Table | None, list[ContractFinding]]:
+    """Read one sheet as text, as it would stand in a CSV file.
+
+    Parameters
+    ----------
+    table : str
+        The table's name, for the findings.
+    path : pathlib.Path
+        An existing file.
+    sheet : str or None
+        The sheet's name; None is the first one.
+    decimal : {',', '.'}
+        How to write numbers.
+    date_format : str or None
+        How to write dates, by default ISO 8601.
+
+    Returns
+    -------
+    data : pyarrow.Table or None
+        All columns as text, empty cells null, empty rows left out; None if there are
+        findings.
+    findings : list of ContractFinding
+        Why the file cannot be used.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles, which are not read
+            rows, detail = _read_rows(path, sheet)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+        rows, detail = [], f"{path.name} is not Excel"
+    if detail:
+        return None, [ContractFinding(table, "", "file", None, detail)]
+    names = _name_columns(rows[0])
+    repeated = len(names) - len({name.casefold() for name in names})
+    if repeated:
+        return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
+    body = [row for row in rows[1:] if any(cell is not None for cell in row)]
+    if any(cell is not None for row in body for cell in row[len(names) :]):
+        n_long = sum(any(cell is not None for cell in row[len(names) :]) for row in body)
+        return None, [ContractFinding(table, "", "cells", n_long, path.name)]
+    columns = [
+        pa.array(
+            [cell_to_text(row[k], decimal, date_format) if k < len(row) else None for row in body],
+            type=pa.string(),
+        )
+        for k in range(len(names))
+    ]
+    return pa.table(columns, names=names), []
+
+
+def _read_rows(path: Path, sheet: str | None) -> tuple[list[tuple[Any, ...]], str]:
+    """Return the cells of a sheet, or no rows and the reason."""
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            hint = suggest_name(sheet, book.sheetnames)
+            return [], f"{path.name} has no sheet {sheet}.{hint}"
+        chosen = book[sheet] if sheet is not None else book.worksheets[0]
+        rows = list(chosen.iter_rows(values_only=True))
+    finally:
+        book.close()
+    is_empty = not rows or all(cell is None for cell in rows[0])
+    return rows, f"{path.name} has no header in its first row" if is_empty else ""
+
+
+def _name_columns(header: Sequence[Any]) -> list[str]:
+    """Return the column names up to the last named one."""
+    names = ["" if cell is None else str(cell).strip() for cell in header]
+    while names and not names[-1]:
+        names.pop()
+    return [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
+
+
+def cell_to_text(cell: Any, decimal: str, date_format: str | None) -> str | None:
+    """Return a cell as it would be written in a CSV file.
+
+    Parameters
+    ----------
+    cell : object
+        Text, number, truth value, date, time or None.
+    decimal : {',', '.'}
+        How to write numbers; whole ones are written without decimals.
+    date_format : str or None
+        How to write dates, by default ISO 8601.
+
+    Returns
+    -------
+    str or None
+        None for an empty cell.
+    """
+    if cell is None or cell == "":
+        return None
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, float):
+        if math.isnan(cell):
+            return None
+        return str(int(cell)) if cell.is_integer() else repr(cell).replace(".", decimal)
+    if isinstance(cell, datetime):
+        return cell.strftime(date_format) if date_format else cell.isoformat(sep=" ")
+    if isinstance(cell, date) and date_format:
+        return cell.strftime(date_format)
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return str(cell)

@@ -1,0 +1,224 @@
+"""Open an extract, whatever its format, as a table with the library's own column names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field, field_validator
+
+from riskmodel.core.schema import Table
+from riskmodel.core.spec import Spec
+from riskmodel.core.validation import suggest_name
+from riskmodel.engine.session import Engine
+from riskmodel.ingest.csv_files import open_csv_file
+from riskmodel.ingest.excel_files import read_excel_file
+from riskmodel.ingest.findings import ContractFinding, raise_findings
+
+FileFormat = Literal["csv", "parquet", "excel"]
+
+_FORMATS: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+}
+_SAMPLE_DAY = datetime(2013, 11, 27)
+
+_Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+
+
+class SourceSpec(Spec):
+    """Where a table's extract is and how to read it.
+
+    `columns` maps the library's column names to those of the file; a column that is not
+    mapped has the same name in the file. `values` maps, per column, what the file says to
+    what the library knows; a value mapped to the empty text is missing. `date_format` is a
+    strptime format (by default ISO 8601); a time of day after the date is ignored.
+    `delimiter` and `format` are found out where they are not given.
+    """
+
+    path: Path
+    format: FileFormat | None = None
+    delimiter: Literal[";", ","] | None = None
+    decimal: Literal[",", "."] = "."
+    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
+    sheet: str | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[_Text, _Text]] = Field(default_factory=dict)
+    date_format: str | None = None
+
+    @field_validator("date_format")
+    @classmethod
+    def _check_date_format(cls, text: str | None) -> str | None:
+        """Demand a format that gives year, month and day."""
+        try:
+            is_fit = text is None or (
+                datetime.strptime(_SAMPLE_DAY.strftime(text), text).date() == _SAMPLE_DAY.date()
+            )
+        except ValueError:
+            is_fit = False
+        if not is_fit:
+            raise ValueError("`date_format` must hold a year, a month and a day, as in '%Y%m%d'")
+        return text
+
+    @property
+    def file_format(self) -> FileFormat | None:
+        """The format, by the file's extension where none is given; None if it is unknown."""
+        return self.format or _FORMATS.get(self.path.suffix.lower())
+
+
+def read_source(engine: Engine, name: str, table: Table, spec: SourceSpec) -> Any:
+    """Open an extract as a table with the library's own column names, or raise.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where the table will live.
+    name : str
+        The table's name.
+    table : Table
+        Its schema. Columns of the file that are not in it are left out.
+    spec : SourceSpec
+        Where the file is and how to read it.
+
+    Returns
+    -------
+    ibis.Table
+        The columns that the file has. From CSV and Excel all are text with missing cells
+        null, from Parquet they have the types of the file.
+
+    Raises
+    ------
+    DataContractError
+        With every reason why the file cannot be read as this table.
+
+    Notes
+    -----
+    CSV and Parquet are scanned anew by each computation and never held in memory or copied
+    to disk. A CSV file is read twice more at first, to check encoding and rows. Excel sheets
+    are loaded whole.
+    """
+    rows, findings = open_source(engine, name, table, spec)
+    if findings:
+        raise_findings(findings)
+    return rows
+
+
+def open_source(
+    engine: Engine, name: str, table: Table, spec: SourceSpec
+) -> tuple[Any, list[ContractFinding]]:
+    """Open an extract as `read_source` does, and return what is wrong instead of raising.
+
+    Parameters
+    ----------
+    engine, name, table, spec
+        As for `read_source`.
+
+    Returns
+    -------
+    rows : ibis.Table or None
+        The table; None if there are findings.
+    findings : list of ContractFinding
+        Why the file cannot be read as this table.
+    """
+    problem = find_file_problem(spec)
+    if problem:
+        return None, [ContractFinding(name, "", "file", None, problem)]
+    rows, findings = _open(engine, name, spec)
+    if rows is None:
+        return None, findings
+    present = list(rows.columns)
+    findings = _find_column_problems(name, table, spec, present)
+    if findings:
+        return None, findings
+    mapped = {
+        canonical: rows[spec.columns.get(canonical, canonical)]
+        for canonical in table.columns
+        if spec.columns.get(canonical, canonical) in present
+    }
+    return rows.select(**mapped), []
+
+
+def find_file_problem(spec: SourceSpec) -> str:
+    """Return why a file cannot be opened at all.
+
+    Parameters
+    ----------
+    spec : SourceSpec
+        Where the file is.
+
+    Returns
+    -------
+    str
+        The reason, with the file's name; empty if there is none.
+    """
+    name = spec.path.name
+    try:
+        if not spec.path.exists():
+            return f"{name} does not exist"
+        if spec.path.is_dir():
+            return f"{name} is a folder"
+        if spec.path.stat().st_size == 0:
+            return f"{name} is empty"
+        with spec.path.open("rb"):
+            pass
+    except OSError as error:
+        return f"{name} gives {type(error).__name__}"
+    if spec.file_format is None:
+        return f"{name} has no known extension; set `format` to csv, parquet or excel"
+    return ""
+
+
+def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[ContractFinding]]:
+    """Return the file as a table, or None with findings."""
+    if spec.file_format == "parquet":
+        return _open_parquet(engine, name, spec.path)
+    if spec.file_format == "excel":
+        data, findings = read_excel_file(
+            name, spec.path, spec.sheet, decimal=spec.decimal, date_format=spec.date_format
+        )
+        rows = None if data is None else engine.register(data, f"source_{name}")
+        return rows, findings
+    dataset, findings = open_csv_file(name, spec.path, spec.delimiter, spec.encoding)
+    if dataset is None:
+        return None, findings
+    engine.connection.con.register(f"source_{name}", dataset)
+    return engine.connection.table(f"source_{name}"), findings
+
+
+def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[ContractFinding]]:
+    """Return a Parquet file as a table, or None with findings."""
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowException, OSError):
+        return None, [ContractFinding(name, "", "file", None, f"{path.name} is not Parquet")]
+    repeated = len(names) - len({column.casefold() for column in names})
+    if repeated:
+        return None, [ContractFinding(name, "", "header", None, f"{repeated} repeated")]
+    return engine.read_parquet(path), []
+
+
+def _find_column_problems(
+    name: str, table: Table, spec: SourceSpec, present: list[str]
+) -> list[ContractFinding]:
+    """Return what is wrong with the mapping and which required columns are absent."""
+    findings = [
+        ContractFinding(
+            name, column, "mapping", None, f"no such column.{suggest_name(column, table.columns)}"
+        )
+        for column in [*spec.columns, *(key for key in spec.values if key not in spec.columns)]
+        if column not in table.columns
+    ]
+    for canonical, column in table.columns.items():
+        wanted = spec.columns.get(canonical, canonical)
+        if wanted in present or not (canonical in spec.columns or column.required):
+            continue
+        rule = "mapping" if canonical in spec.columns else "present"
+        detail = f"no {wanted} in {spec.path.name}.{suggest_name(wanted, present)}"
+        findings.append(ContractFinding(name, canonical, rule, None, detail))
+    return findings
