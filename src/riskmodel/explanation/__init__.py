@@ -1,0 +1,1 @@
+"""Why a risk is what it is: exact contributions, and reasons in words."""

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from riskmodel.errors import UsageError
+from riskmodel.explanation.contributions import (
+    Explanation,
+    explain,
+    global_importance,
+    yardstick_importance,
+)
+from riskmodel.models.training import TrainedModels
+
+Pupils = tuple[pd.DataFrame, pd.Series]
+INPUTS = ["absence", "points", "days", "absence__missing"]
+
+
+@pytest.mark.parametrize("name", ["base_rate", "logistic", "additive"])
+def test_contributions_add_up_to_the_calibrated_log_odds(
+    trained: TrainedModels, pupils: Pupils, name: str
+) -> None:
+    X, _ = pupils
+    model = trained.models[name]
+    rows = pd.concat([X, X.assign(absence=np.nan, points=np.nan, days=np.nan)])
+    explanation = explain(model, rows)
+    total = explanation.contributions.sum(axis=1) + explanation.base
+    assert explanation.contributions.shape == rows.shape
+    assert np.abs(total - model.decision(rows)).max() < 1e-9
+    risk = model.predict_risk(rows)
+    assert np.abs(total - np.log(risk / (1 - risk))).max() < 1e-9
+
+
+def test_a_feature_that_training_never_saw_adds_nothing(
+    trained: TrainedModels, pupils: Pupils
+) -> None:
+    for name in ("logistic", "additive"):
+        explanation = explain(trained.models[name], pupils[0])
+        assert not explanation.contributions[:, explanation.feature_names.index("nothing")].any()
+
+
+def shapley_by_shap(
+    score: Callable[[np.ndarray], np.ndarray], background: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    """Return exact Shapley values against the whole background (shap's default takes 100 rows)."""
+    import shap
+
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    return np.asarray(shap.explainers.Exact(score, masker)(rows).values)
+
+
+@pytest.mark.parametrize("name", ["logistic", "additive"])
+def test_contributions_are_the_exact_shapley_values(
+    trained: TrainedModels, pupils: Pupils, name: str
+) -> None:
+    X, _ = pupils
+    model = trained.models[name]
+
+    def score(values: np.ndarray) -> np.ndarray:
+        """Return the model's calibrated log-odds for plain numbers."""
+        frame = pd.DataFrame(values, columns=INPUTS).assign(nothing=np.nan)
+        return model.decision(frame[list(X.columns)])
+
+    rows = X.iloc[:12]
+    expected = shapley_by_shap(score, X[INPUTS].to_numpy(), rows[INPUTS].to_numpy())
+    explanation = explain(model, rows)
+    found = explanation.contributions[:, [explanation.feature_names.index(i) for i in INPUTS]]
+    assert rows["absence"].isna().any()
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_the_logistic_contributions_agree_with_shaps_linear_explainer(
+    trained: TrainedModels, pupils: Pupils
+) -> None:
+    import shap
+
+    X, _ = pupils
+    model = trained.models["logistic"]
+    *steps, (_, regression) = model.estimator.steps
+    prepared = X[list(model.inputs)].to_numpy()
+    for _, step in steps:
+        prepared = step.transform(prepared)
+    masker = shap.maskers.Independent(prepared, max_samples=len(prepared))
+    values = shap.LinearExplainer(regression, masker).shap_values(prepared)
+    merged = values[:, : len(model.inputs)].copy()
+    # The columns that say what was missing follow the features.
+    merged[:, steps[0][1].indicator_.features_] += values[:, len(model.inputs) :]
+    found = explain(model, X).contributions[:, [X.columns.get_loc(name) for name in model.inputs]]
+    np.testing.assert_allclose(found, model.calibrator.slope * merged, atol=1e-9)
+
+
+def test_merged_flags_leave_the_sums_as_they_are(trained: TrainedModels, pupils: Pupils) -> None:
+    explanation = explain(trained.models["logistic"], pupils[0])
+    merged = explanation.merge_flags()
+    assert merged.feature_names == ("absence", "points", "days", "nothing")
+    np.testing.assert_allclose(
+        merged.contributions.sum(axis=1), explanation.contributions.sum(axis=1), atol=1e-12
+    )
+    both = explanation.contributions[:, [0, 4]].sum(axis=1)
+    np.testing.assert_allclose(merged.contributions[:, 0], both)
+
+
+def test_a_flag_without_its_feature_stays() -> None:
+    explanation = Explanation(np.ones((2, 2)), 0.0, ("days", "absence__missing"))
+    assert explanation.merge_flags().feature_names == ("days", "absence__missing")
+
+
+def test_importance_is_the_mean_size_of_contributions() -> None:
+    parts = np.array([[1.0, -0.5, 0.0], [-3.0, 0.5, 0.0]])
+    explanation = Explanation(parts, 0.0, ("a", "c", "b"))
+    assert global_importance(explanation) == [
+        {"feature": "a", "value": 2.0},
+        {"feature": "c", "value": 0.5},
+        {"feature": "b", "value": 0.0},
+    ]
+
+
+def test_the_yardstick_is_explained_by_a_seeded_sample(
+    trained: TrainedModels, pupils: Pupils
+) -> None:
+    X, _ = pupils
+    model = trained.models["boosting"]
+    first, second = (yardstick_importance(model, X, sample=200, random_state=3) for _ in range(2))
+    assert first == second
+    assert first[0]["feature"] == "absence"
+    assert first[-1] == {"feature": "nothing", "value": 0.0}
+    other = yardstick_importance(model, X, sample=200, random_state=4)
+    assert other[0]["value"] != first[0]["value"]
+
+
+def test_families_are_not_mixed_up(trained: TrainedModels, pupils: Pupils) -> None:
+    X, _ = pupils
+    with pytest.raises(UsageError, match="got 'logistic'"):
+        yardstick_importance(trained.models["logistic"], X, random_state=0)
+    with pytest.raises(UsageError, match="got 'boosting'"):
+        explain(trained.models["boosting"], X)
