@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.cohort.build import UNLABELLED, CohortResult, build_cohort
+from riskmodel.cohort.build import CohortResult, build_cohort
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
@@ -22,8 +22,9 @@ from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.privacy.disclosure import describe_count, suppress_counts
 from riskmodel.privacy.keys import PseudonymKey, load_key
+
+_ROUNDED_TO = 10
 
 
 def find_key(context: StageContext) -> PseudonymKey:
@@ -87,7 +88,7 @@ def pseudonymise(context: StageContext) -> str:
         tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
         context.progress.advance(0.5)
         _write_tables(engine, folder, tables.tables, context.progress)
-    content = ingested.to_dict() | tables.report.to_dict()
+    content = ingested.report.to_dict() | tables.report.to_dict()
     write_json(folder.path(artifacts.DATA_REPORT), content)
     return f"{len(tables.tables)} tables, {content['subjects']} pupils"
 
@@ -167,17 +168,11 @@ def cohort(context: StageContext) -> str:
 
 
 def _release_flow(result: CohortResult) -> dict[str, Any]:
-    """Return how many pupils came to what, without small counts or what gives them away."""
-    flow = result.flow_frame().set_index(["cohort", "point"])
-    parts = suppress_counts(flow[["labelled", *UNLABELLED]])
-    rows = parts.counts.assign(eligible=parts.row_totals)
-    return {
-        "flow": [
-            {"cohort": cohort, "point": point}
-            | {step: describe_count(None if pd.isna(n) else int(n)) for step, n in row.items()}
-            for (cohort, point), row in rows.iterrows()
-        ]
-    }
+    """Return how many pupils came to what, rounded so that no small count shows."""
+    flow = result.flow_frame()
+    steps = flow.select_dtypes("number").columns
+    flow[steps] = (flow[steps] / _ROUNDED_TO).round().astype("int64") * _ROUNDED_TO
+    return {"flow": flow.to_dict(orient="records"), "rounded_to": _ROUNDED_TO}
 
 
 def features(context: StageContext) -> str:

@@ -16,8 +16,9 @@ from riskmodel.core.files import hash_file, read_json, write_json
 from riskmodel.pipeline.artifacts import RunFolder
 
 _STATE = ".state"
-_LIBRARIES = ("duckdb", "fairlearn", "ibis-framework", "interpret-core", "mlflow", "numpy",
-              "pandas", "pyarrow", "scikit-learn", "shap")  # fmt: skip
+LIBRARIES = ("duckdb", "fairlearn", "ibis-framework", "interpret-core", "mlflow", "numpy",
+             "pandas", "pyarrow", "scikit-learn", "shap")  # fmt: skip
+"""The libraries whose versions a manifest names."""
 
 
 def describe_settings(config: RunConfig, names: Iterable[str]) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def build_manifest(config: RunConfig, folder: RunFolder, stages: Iterable[str]) 
         "format": 1,
         "riskmodel": riskmodel.__version__,
         "python": ".".join(platform.python_version_tuple()[:2]),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: version(name) for name in LIBRARIES},
         "random_state": config.random_state,
         "settings_sha256": hash_settings(describe_settings(config, type(config).model_fields)),
         "stages": {stage: read_json(path) for stage, path in records.items() if path.exists()},

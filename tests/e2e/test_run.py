@@ -1,0 +1,154 @@
+"""The whole path through the command line, from extracts with identifiers to the reports."""
+
+import json
+import shutil
+import sqlite3
+import zipfile
+
+import pandas as pd
+import pytest
+
+from riskmodel.core.files import hash_file, read_json
+from riskmodel.models.persistence import load_model
+from riskmodel.pipeline import artifacts
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+CONTRACT = (
+    "features.parquet", "labels.parquet", "model", "evaluation.json", "fairness.json",
+    "fairness.html", "screening.parquet", "screening.xlsx", "screening.html",
+    "model_card.html", "manifest.json",
+)  # fmt: skip
+
+
+def every_byte(path):
+    """All text of a file, archives and databases opened."""
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path)
+        return frame.to_csv().encode() + repr(list(frame.columns)).encode()
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return b"".join(archive.read(name) for name in archive.namelist())
+    if path.suffix == ".db":
+        with sqlite3.connect(path) as connection:
+            return "\n".join(connection.iterdump()).encode()
+    return path.read_bytes()
+
+
+def test_every_artifact_of_the_contract_is_there(canary_run):
+    assert [name for name in CONTRACT if not (canary_run.out / name).exists()] == []
+    features = pd.read_parquet(canary_run.out / "features.parquet")
+    labels = pd.read_parquet(canary_run.out / "labels.parquet")
+    screening = pd.read_parquet(canary_run.out / "screening.parquet")
+    assert list(features.columns[:2]) == ["subject_id", "prediction_date"]
+    assert (features.dtypes.iloc[2:] == "float64").all()
+    assert len(features) == len(labels)
+    assert set(labels["split"]) == {"train", "test", "none"}
+    assert screening["risk"].between(0, 1).all()
+    assert screening.groupby("school_unit").size().max() <= 5
+    assert {"subject_id", "school_unit", "rank", "reason_1"} <= set(screening.columns)
+    for name in ("evaluation.json", "fairness.json", "manifest.json"):
+        json.loads((canary_run.out / name).read_text(encoding="utf-8"))
+
+
+def test_no_identifier_reaches_any_artifact_log_or_store(canary_run):
+    forbidden = [word.encode() for word in (*canary_run.words, *canary_run.raw_ids)]
+    forbidden += [
+        (n[2:8] + "-" + n[8:]).encode() for n in canary_run.raw_ids if n.startswith("1890")
+    ]
+    files = [path for path in canary_run.out.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    leaks = {}
+    for path in files:
+        content = every_byte(path)
+        leaks |= {path.name: True for word in forbidden if word in content}
+    assert leaks == {}
+    said = (canary_run.stdout + canary_run.stderr).encode()
+    assert not [word for word in forbidden if word in said]
+
+
+def test_the_planted_identifiers_were_there_to_be_found(canary_run):
+    raw = (canary_run.folder / "region" / "extracts" / "persons.csv").read_bytes()
+    known = [person.encode() for person in canary_run.raw_ids]
+    assert sum(person in raw for person in known[:50]) == 50
+
+
+def test_the_key_is_nowhere_but_in_its_file(canary_run):
+    secret = (canary_run.folder / "key" / "test.key").read_bytes().strip()
+    holders = [p for p in canary_run.out.rglob("*") if p.is_file() and secret in every_byte(p)]
+    assert holders == []
+    report = read_json(canary_run.out / artifacts.DATA_REPORT)
+    assert len(report["key_id"]) == 16
+
+
+def test_protected_persons_are_gone(canary_run):
+    persons = pd.read_csv(
+        canary_run.folder / "region" / "extracts" / "persons.csv", sep=";", encoding="utf-8-sig"
+    )
+    n_protected = int((persons["security_marking"].fillna("Ingen") != "Ingen").sum())
+    subjects = pd.read_parquet(canary_run.out / artifacts.SUBJECTS)
+    assert n_protected > 0
+    assert len(subjects) == len(persons) - n_protected
+
+
+def test_a_second_run_does_nothing_and_a_forced_one_gives_the_same_bytes(canary_run, e2e_call):
+    before = {name: hash_file(canary_run.out / name) for name in CONTRACT}
+    again = e2e_call("run", "--config", canary_run.config)
+    assert again.stderr.count("up to date") == 8
+    e2e_call("train", "--config", canary_run.config, "--force")
+    e2e_call("run", "--config", canary_run.config)
+    after = {name: hash_file(canary_run.out / name) for name in CONTRACT}
+    differing = {name for name in CONTRACT if before[name] != after[name]}
+    assert differing <= {"manifest.json"}
+
+
+def test_the_model_that_is_saved_is_the_one_that_made_the_list(canary_run):
+    training = read_json(canary_run.out / "training.json")
+    point = training["order"][0]
+    model = load_model(canary_run.out / "model" / point / training["points"][point]["chosen"])
+    features = pd.read_parquet(canary_run.out / "features.parquet")
+    screening = pd.read_parquet(canary_run.out / "screening.parquet")
+    listed = screening.merge(features, on=["subject_id", "prediction_date"], validate="1:1")
+    risk = model.predict_risk(listed[list(model.feature_names)])
+    assert risk == pytest.approx(screening["risk"], abs=1e-12)
+
+
+def test_no_sensitive_attribute_is_a_model_input(canary_run):
+    features = pd.read_parquet(canary_run.out / "features.parquet")
+    used = {name.split("=")[0] for name in features.columns}
+    assert not used & {"sex", "migration_background", "parental_education", "municipality"}
+
+
+def test_the_risks_are_calibrated_against_the_truth(canary_run):
+    evaluation = read_json(canary_run.out / "evaluation.json")
+    (point,) = evaluation["points"]
+    metrics = evaluation["points"][point]["models"][evaluation["chosen"][point]]["metrics"]
+    assert metrics["auc"]["lower"] > 0.75
+    assert metrics["calibration_slope"]["lower"] < 1 < metrics["calibration_slope"]["upper"]
+    base = evaluation["points"][point]["models"]["base_rate"]["metrics"]
+    assert metrics["brier"]["value"] < base["brier"]["value"]
+
+
+def test_a_stage_that_is_not_ready_says_what_to_run_first(canary_run, e2e_call, tmp_path):
+    config = tmp_path / "run.yaml"
+    text = canary_run.config.read_text(encoding="utf-8")
+    config.write_text(text.replace(str(canary_run.out), str(tmp_path / "new")), encoding="utf-8")
+    done = e2e_call("train", "--config", config, check=False)
+    assert done.returncode == 2
+    assert "Run `riskmodel cohort` first" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_leaking_training_cohorts_are_refused(canary_run, e2e_call, tmp_path):
+    shutil.copytree(canary_run.out, tmp_path / "run", ignore=shutil.ignore_patterns("mlflow*"))
+    text = canary_run.config.read_text(encoding="utf-8").replace(
+        str(canary_run.out), str(tmp_path / "run")
+    )
+    text = text.replace("- 2023/24\n", "- 2023/24\n    - 2025/26\n", 1)
+    text = text.replace("    test:\n    - 2024/25\n    - 2025/26\n", "    test:\n    - 2024/25\n")
+    config = tmp_path / "run.yaml"
+    config.write_text(text, encoding="utf-8")
+    e2e_call("cohort", "--config", config)
+    done = e2e_call("train", "--config", config, check=False)
+    assert done.returncode == 12
+    assert "2025/26" in done.stderr
