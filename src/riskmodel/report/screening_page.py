@@ -268,7 +268,7 @@ def _describe_reason(row: Mapping[Any, Any], number: int, t: Texts) -> dict[str,
     domain = row.get(f"domain_{number}")
     return {
         "text": str(row[f"reason_{number}"]),
-        "area": t.named("domain", None if pd.isna(domain) else str(domain)),
+        "area": t.named("domain", None if pd.isna(domain) else str(domain) or None),
         "changeable": bool(row.get(f"changeable_{number}", False)),
         "is_missing": bool(row.get(f"is_missing_{number}", False)),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, StrictFloat, StrictInt, model_validator
 
 from riskmodel.core.spec import Spec
 from riskmodel.core.validation import check_columns, suggest_name
@@ -35,7 +35,7 @@ class ScreeningSpec(Spec):
 
     cohort: str | None = None
     point: str | None = None
-    capacity_per_school: int | float = 10
+    capacity_per_school: StrictInt | StrictFloat = 10
     n_reasons: int = Field(default=3, ge=1, le=10)
     language: Literal["sv", "en"] = "sv"
     withheld_domains: tuple[str, ...] = ("mental_health",)
@@ -44,9 +44,7 @@ class ScreeningSpec(Spec):
     def _check_capacity(self) -> Self:
         """Demand a number of at least one or a share above zero and at most one."""
         capacity = self.capacity_per_school
-        if isinstance(capacity, bool) or not (
-            capacity >= 1 if isinstance(capacity, int) else 0 < capacity <= 1
-        ):
+        if not (capacity >= 1 if isinstance(capacity, int) else 0 < capacity <= 1):
             raise ValueError(
                 "`capacity_per_school` must be a whole number of at least 1, or a share above "
                 "0 and at most 1"
@@ -166,8 +164,7 @@ def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     )
     by_school = ordered.groupby("school_unit", sort=False)
     rank = by_school.cumcount() + 1
-    sizes = ordered["school_unit"].map(by_school.size())
-    capacity = sizes.map(spec.capacity_of)
+    capacity = by_school["risk"].transform("size").map(spec.capacity_of).astype("int64")
     return ordered.assign(rank=rank)[rank <= capacity]
 
 
@@ -186,8 +183,8 @@ def build_screening_list(
         As in `select_pupils`.
     reasons : sequence of sequence of Reason, or callable
         For each row of `rows`, in order, its reasons by falling weight; or a function that
-        takes the chosen rows and returns theirs, which spares explaining all others. Give
-        more than `n_reasons` each, since some may be withheld.
+        takes the chosen rows and returns theirs, which spares explaining all others. Give all
+        that there are, not only `n_reasons` each, since some may be withheld.
     spec : ScreeningSpec
         How many per school, at which prediction date, and what is shown.
     schools : sequence of str, optional
@@ -222,7 +219,8 @@ def _choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     for column, wanted in (("point", spec.point), ("cohort", spec.cohort)):
         if wanted is not None:
             rows = _keep(rows, column, wanted)
-    rows = rows[rows["prediction_date"] == rows["prediction_date"].max()]
+    if not rows.empty:
+        rows = rows[rows["prediction_date"] == rows["prediction_date"].max()]
     _check_rows(rows)
     return rows
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from riskmodel.core.validation import check_columns
 from riskmodel.fairness.intervals import rate_intervals
+from riskmodel.privacy.disclosure import DEFAULT_LIMIT, SUPPRESSED, is_small
 from riskmodel.screening.lists import REQUIRED_COLUMNS, ScreeningSpec, select_pupils
 
 Measure = dict[str, Any]
@@ -27,8 +28,8 @@ class ListPerformance:
         `value` None with its `reason`.
     recall : dict
         Share of those who did not complete that were listed, in the same form.
-    n : int
-        Pupils with a known outcome that the shares rest on.
+    n : int or None
+        Pupils with a known outcome that the shares rest on; None where it is too small.
     cohorts : tuple of str
         Their cohorts.
     capacity : int or float
@@ -39,7 +40,7 @@ class ListPerformance:
 
     precision: Measure
     recall: Measure
-    n: int
+    n: int | None
     cohorts: tuple[str, ...]
     capacity: int | float
     level: float
@@ -64,7 +65,11 @@ class ListPerformance:
 
 
 def measure_list(
-    predictions: pd.DataFrame, spec: ScreeningSpec, *, level: float = 0.95
+    predictions: pd.DataFrame,
+    spec: ScreeningSpec,
+    *,
+    level: float = 0.95,
+    minimum_count: int = DEFAULT_LIMIT,
 ) -> ListPerformance:
     """Apply a list's rule to pupils that the model did not learn from, and count.
 
@@ -79,11 +84,14 @@ def measure_list(
         own cohort has no outcome yet.
     level : float, default 0.95
         Confidence level of the intervals.
+    minimum_count : int, default 10
+        Shares that would give away a count from 1 to below this are not told.
 
     Returns
     -------
     ListPerformance
-        Null with its reason where nobody is listed or nobody failed to complete.
+        Null with its reason where nobody is listed, nobody failed to complete, or a share
+        would give away a small count.
 
     Raises
     ------
@@ -107,10 +115,16 @@ def measure_list(
     failed = (rows["label"] == 1).to_numpy()
     schools = rows["school_unit"]
     cohorts = sorted(rows.loc[known, "cohort"].unique()) if "cohort" in rows.columns else []
+    cells = [known & one & two for one in (is_listed, ~is_listed) for two in (failed, ~failed)]
+    is_shown = not any(is_small(int(cell.sum()), minimum_count) for cell in cells)
+    hidden: Measure = {"value": None, "reason": SUPPRESSED}
+    hits = is_listed & failed
     return ListPerformance(
-        precision=_rate(is_listed & failed, is_listed & known, schools, level, "nobody_listed"),
-        recall=_rate(is_listed & failed, failed, schools, level, "no_positives"),
-        n=int(known.sum()),
+        precision=_rate(hits, is_listed & known, schools, level, "nobody_listed")
+        if is_shown
+        else hidden,
+        recall=_rate(hits, failed, schools, level, "no_positives") if is_shown else hidden,
+        n=None if is_small(int(known.sum()), minimum_count) else int(known.sum()),
         cohorts=tuple(str(cohort) for cohort in cohorts),
         capacity=spec.capacity_per_school,
         level=level,

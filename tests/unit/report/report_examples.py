@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 
 REASONS = [
-    ("Frånvaro 24,5 % de senaste 30 dagarna (6,1 % i genomsnitt i jämförelsegruppen)",
+    ("Frånvaro: 24,5\u00a0% de senaste 30 dagarna (6,1\u00a0% i genomsnitt i jämförelsegruppen)",
      "school_attendance", True),
-    ("3 ämnen utan godkänt betyg i slutet av årskurs 8 (0,6 i genomsnitt)", "results", False),
-    ("Ogiltig frånvaro 9,0 % det här läsåret (1,4 % i genomsnitt)", "school_attendance", True),
-    ("Meritvärde 142,5 i slutet av årskurs 8 (224,0 i genomsnitt)", "results", False),
-    ("Bytt skola 2 gånger de senaste tre åren (0,2 i genomsnitt)", "school_environment", False),
-    ("Betyg i svenska: uppgift saknas", "reading_language", True),
+    ("Ämnen utan godkänt betyg: 3 förra läsåret (0,6 i genomsnitt i jämförelsegruppen)",
+     "results", False),
+    ("Ogiltig frånvaro: 9,0\u00a0% det här läsåret (1,4\u00a0% i genomsnitt i jämförelsegruppen)",
+     "school_attendance", True),
+    ("Meritvärde: 142,5\u00a0poäng förra läsåret (224,0\u00a0poäng i genomsnitt)",
+     "results", False),
+    ("Skolbyten: 2 hittills (0,2 i genomsnitt i jämförelsegruppen)", "school_environment", False),
+    ("Betyg i svenska: uppgift saknas (förra läsåret)", "reading_language", True),
 ]  # fmt: skip
 
 RUN = {
@@ -98,6 +101,7 @@ def make_summary(**changes):
         "n_schools_below_capacity": 0,
         "n_schools_tied_at_cut": 0,
     } | changes
+
 
 TEST_RUN = RUN | {"cohort": "2024/25", "prediction_date": "2024-11-01"}
 
@@ -234,4 +238,3 @@ IMPORTANCES = {
         {"feature": "absence_share_30__missing", "value": 0.01},
     ]
 }
-

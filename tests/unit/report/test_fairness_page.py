@@ -2,6 +2,7 @@ import copy
 import re
 
 import pytest
+
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 
 
@@ -140,7 +141,12 @@ def test_groups_too_small_are_named_under_what_cannot_be_said():
 
 @pytest.mark.parametrize(
     ("dropped", "expected"),
-    [(None, "Färre än 10 elever har inget känt utfall"), (1, "En elev"), (25, "25 elever"), (0, "")],
+    [
+        (None, "Färre än 10 elever har inget känt utfall"),
+        (1, "En elev"),
+        (25, "25 elever"),
+        (0, ""),
+    ],
 )
 def test_pupils_without_outcome_are_counted(dropped, expected):
     unsaid = collect_fairness(make_audit(make_group("Man"), dropped=dropped), run={})["unsaid"]

@@ -1,6 +1,7 @@
 from xml.etree import ElementTree
 
 import pytest
+
 from riskmodel.report.figures import (
     FigureRow,
     draw_bars,

@@ -1,6 +1,7 @@
 from datetime import date
 
 import pytest
+
 from riskmodel.report.formatting import (
     NO_BREAK_SPACE,
     count_of_ten,

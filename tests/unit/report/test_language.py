@@ -4,6 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
+
 import riskmodel.report
 from riskmodel.errors import UsageError
 from riskmodel.report.language import LANGUAGES, load_texts
@@ -59,7 +60,9 @@ def is_used(key, patterns, constants):
 
 def test_no_text_is_unused():
     patterns, constants = find_patterns()
-    keys = [k for k in load_texts("sv").strings if not k.startswith(tuple(f"{g}." for g in FROM_DATA))]
+    keys = [
+        k for k in load_texts("sv").strings if not k.startswith(tuple(f"{g}." for g in FROM_DATA))
+    ]
     assert [key for key in keys if not is_used(key, patterns, constants)] == []
 
 

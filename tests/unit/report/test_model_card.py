@@ -1,6 +1,8 @@
+import copy
 import re
 
 import pytest
+
 from riskmodel.report.model_card import collect_model_card, render_model_card
 
 
@@ -64,8 +66,9 @@ def test_the_choice_is_told(evaluation, card_arguments, trained, expected):
 def test_the_cost_of_insight_is_told(evaluation, card_arguments):
     html = render_model_card(collect_model_card(evaluation, **card_arguments))
     assert re.search(r"skillnaden i AUC mot träden är −?0,0\d\d \(−0,\d{3}", html)
-    without = {**evaluation, "points": {"november": {**evaluation["points"]["november"],
-               "comparison": {"auc_difference": {"value": None, "reason": "not defined: x"}}}}}  # fmt: skip
+    without = copy.deepcopy(evaluation)
+    unknown = {"value": None, "reason": "not defined: x"}
+    without["points"]["november"]["comparison"]["auc_difference"] = unknown
     html = render_model_card(collect_model_card(without, **card_arguments))
     assert "jämfört med träden: kan inte beräknas" in html
 

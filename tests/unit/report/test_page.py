@@ -1,8 +1,10 @@
 import base64
 import hashlib
+import itertools
 import re
 
 import pytest
+
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.report.model_card import collect_model_card, render_model_card
 from riskmodel.report.screening_page import collect_screening, render_screening
@@ -55,7 +57,9 @@ def test_the_security_policy_allows_the_pages_own_script_only(pages):
 def test_no_field_and_no_missing_value_shows_through(pages):
     for html in pages.values():
         text = visible_text(html)
-        assert not re.search(r"\{[a-z_]+\}|\[[a-z_]+\](?! )|\bNone\b|\bnan\b|\bNaN\b|undefined", text)
+        assert not re.search(
+            r"\{[a-z_]+\}|\[[a-z_]+\](?! )|\bNone\b|\bnan\b|\bNaN\b|undefined", text
+        )
 
 
 def test_headings_are_in_order_and_ids_unique(pages):
@@ -63,7 +67,7 @@ def test_headings_are_in_order_and_ids_unique(pages):
         levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
         ids = re.findall(r'\bid="([^"]+)"', html)
         assert len(ids) == len(set(ids))
 
@@ -88,7 +92,5 @@ def test_purpose_date_model_and_legal_basis_stand_on_every_page(pages, examples)
 
 
 def test_the_same_results_give_the_same_page(examples, audit):
-    one, two = (
-        render_fairness(collect_fairness(audit, run=examples.TEST_RUN)) for _ in range(2)
-    )
+    one, two = (render_fairness(collect_fairness(audit, run=examples.TEST_RUN)) for _ in range(2))
     assert one == two

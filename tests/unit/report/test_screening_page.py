@@ -1,8 +1,9 @@
 import re
 
 import pytest
-from riskmodel.report.screening_page import collect_screening, describe_risk, render_screening
+
 from riskmodel.report.language import load_texts
+from riskmodel.report.screening_page import collect_screening, describe_risk, render_screening
 
 
 @pytest.fixture

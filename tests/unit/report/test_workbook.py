@@ -2,6 +2,7 @@ import zipfile
 
 import openpyxl
 import pytest
+
 from riskmodel.report.screening_page import collect_screening
 from riskmodel.report.workbook import write_screening_workbook
 
