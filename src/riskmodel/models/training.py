@@ -205,7 +205,7 @@ def train_candidates(
     Notes
     -----
     Deterministic and independent of the number of cores. Measured on one core with 15,000
-    rows and 36 features: about 20 seconds with five folds.
+    rows and 36 features: about 22 seconds with five folds.
 
     References
     ----------
