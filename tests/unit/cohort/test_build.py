@@ -318,6 +318,14 @@ def test_row_order_changes_nothing(make_tables: MakeTables) -> None:
         pd.testing.assert_frame_equal(again, expected)
 
 
+def test_optional_columns_may_be_absent(make_tables: MakeTables) -> None:
+    tables = make_tables([enrolment("p1")], [outcome("p1", 0)])
+    expected = build(tables).labels
+    tables["enrolments"] = tables["enrolments"].drop("cancelled", "known_date")
+    tables["outcomes"] = tables["outcomes"].drop("known_date")
+    pd.testing.assert_frame_equal(build(tables).labels, expected)
+
+
 def test_findings_about_columns_come_together(make_tables: MakeTables) -> None:
     tables = make_tables([enrolment("p1")], [])
     tables["enrolments"] = tables["enrolments"].drop("end_date")

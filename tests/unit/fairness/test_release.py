@@ -9,6 +9,8 @@ import pytest
 from scipy.optimize import linprog
 
 from riskmodel.fairness.audit import audit
+from riskmodel.fairness.groups import make_groupings
+from riskmodel.fairness.release import find_hidden, make_lattice
 
 LIMIT = 10
 PARTS = [
@@ -168,3 +170,23 @@ def test_a_rate_is_hidden_that_would_tell_of_a_few_misses() -> None:
     assert comparison["flagged"] is True
     assert comparison["difference"] is None
     assert comparison["reason"] == "suppressed"
+
+
+def test_what_only_all_equations_together_give_away_is_hidden_too() -> None:
+    """Two rings of small cells joined by one: no row or column tells it, but all of them do."""
+    sizes = np.full((4, 4), 40)
+    sizes[:2, :2] = sizes[2:, 2:] = 6
+    sizes[1, 2] = 5
+    places = [(i, j) for i, j in np.ndindex(4, 4) for _ in range(sizes[i, j])]
+    frame = pd.DataFrame(places, columns=["row", "column"]).astype(str)
+    lattice = make_lattice(make_groupings(frame, [("row", "column")]))
+    counts = lattice.members @ np.bincount(lattice.atoms)
+    cells = np.column_stack([counts, np.zeros((len(counts), 3))])
+    hidden = find_hidden(cells, lattice, LIMIT)["size"]
+    small = (counts > 0) & (counts < LIMIT)
+    assert hidden[small].all()
+    assert (hidden & ~small).any()
+    known = lattice.members[~hidden]
+    for vector in lattice.members[small]:
+        weights = np.linalg.lstsq(known.T, vector, rcond=None)[0]
+        assert np.abs(known.T @ weights - vector).max() > 0.01
