@@ -115,7 +115,9 @@ def canary_run(tmp_path_factory):
     riskmodel("keygen", folder / "key" / "test.key", cwd=folder)
     config = write_config(folder, extracts)
     done = riskmodel("run", "--config", config, cwd=folder)
-    return CanaryRun(folder, config, folder / "run", raw_ids, CANARY_WORDS, done.stdout, done.stderr)
+    return CanaryRun(
+        folder, config, folder / "run", raw_ids, CANARY_WORDS, done.stdout, done.stderr
+    )
 
 
 @pytest.fixture

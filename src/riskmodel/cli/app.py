@@ -68,9 +68,9 @@ def demo(
 
 @app.command()
 def init(
-    template: Annotated[str, typer.Argument(help="Which template; see `riskmodel init --list`.")] = (
-        "compulsory_school"
-    ),
+    template: Annotated[
+        str, typer.Argument(help="Which template; see `riskmodel init --list`.")
+    ] = ("compulsory_school"),
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("riskmodel.yaml"),
     show: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
 ) -> None:
@@ -95,7 +95,9 @@ def simulate(
     granularity: Annotated[
         str | None, typer.Option(help="Attendance by 'day' or by 'lesson'.")
     ] = None,
-    table_format: Annotated[str | None, typer.Option("--format", help="'parquet' or 'csv'.")] = None,
+    table_format: Annotated[
+        str | None, typer.Option("--format", help="'parquet' or 'csv'.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed.")] = None,
 ) -> None:
     """Simulate a region: raw extracts, and the truth about them apart."""
@@ -114,7 +116,9 @@ def simulate(
 
 
 @app.command()
-def keygen(path: Annotated[Path, typer.Argument(help="The file to make, outside the project.")]) -> None:
+def keygen(
+    path: Annotated[Path, typer.Argument(help="The file to make, outside the project.")],
+) -> None:
     """Make a key for the pseudonyms: 256 random bits, readable by you alone."""
     from riskmodel.privacy.keys import create_key
 

@@ -44,9 +44,9 @@ def print_headlines(headlines: Mapping[str, str]) -> None:
     headlines : mapping of str to str
         What it is, and its value or place.
     """
-    width = max((len(name) for name in headlines), default=0)
+    width = max((len(name) for name, value in headlines.items() if value), default=0)
     for name, value in headlines.items():
-        print_line(f"{name:<{width}}  {value}" if value else f"\n{name}")
+        print_line(f"  {name:<{width}}  {value}" if value else f"\n{name}")
 
 
 def print_catalogue(specs: Iterable[FeatureSpec], language: str) -> None:

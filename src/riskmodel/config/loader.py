@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +59,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigurationError(f"`{path.name}` must be at most 1 MiB. Is it a configuration?")
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_StrictLoader)  # noqa: S506
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_StrictLoader)
     except OSError as error:
         raise ConfigurationError(
             f"`{path.name}` must be a readable file, got {type(error).__name__}. Check the path."
@@ -200,6 +199,6 @@ def _field_names(spec_type: type[BaseModel], place: tuple[str | int, ...]) -> li
 
 def _spec_types(annotation: Any) -> list[type[BaseModel]]:
     """Return the specs named anywhere in a type annotation."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if typing.get_origin(annotation) is None and isinstance(annotation, type):
         return [annotation] if issubclass(annotation, BaseModel) else []
     return [found for part in typing.get_args(annotation) for found in _spec_types(part)]

@@ -102,9 +102,9 @@ class RunConfig(Spec):
     random_state: int = Field(ge=0)
     calendar: SchoolCalendar = SchoolCalendar()
     engine: EngineSpec = EngineSpec()
-    sources: dict[str, SourceSpec] = {}
-    event_tables: dict[str, EventTableSpec] = {}
-    person_attributes: dict[str, Column] = {}
+    sources: dict[str, SourceSpec] = Field(default_factory=dict)
+    event_tables: dict[str, EventTableSpec] = Field(default_factory=dict)
+    person_attributes: dict[str, Column] = Field(default_factory=dict)
     pseudonyms: PseudonymSpec = PseudonymSpec()
     feature_table: FeatureTableSpec | None = None
     cohort: CohortSpec | None = None

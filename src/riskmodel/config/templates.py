@@ -72,5 +72,7 @@ def copy_template(name: str, target: Path) -> None:
     """
     template = find_template(name)
     if target.exists():
-        raise UsageError(f"`out` must be a new file, got the existing {target.name}. Choose another.")
+        raise UsageError(
+            f"`out` must be a new file, got the existing {target.name}. Choose another."
+        )
     write_text(target, template.read_text(encoding="utf-8"))

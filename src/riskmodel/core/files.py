@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -50,14 +49,14 @@ def write_atomically(target: Path) -> Iterator[Path]:
 def _replace(partial: Path, target: Path, holder: Path) -> None:
     """Move `partial` to `target`, keeping the old content until the new one stands."""
     if not target.is_dir():
-        os.replace(partial, target)
+        partial.replace(target)
         return
     old = holder / (target.name + ".old")
-    os.replace(target, old)
+    target.replace(old)
     try:
-        os.replace(partial, target)
+        partial.replace(target)
     except OSError:
-        os.replace(old, target)
+        old.replace(target)
         raise
 
 

@@ -11,6 +11,7 @@ import calendar as month_lengths
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -149,7 +150,8 @@ class CalendarPoint(Spec):
         """
         if self.offset_days is not None:
             return start + timedelta(days=self.offset_days)
-        assert self.month is not None and self.day is not None
+        assert self.month is not None
+        assert self.day is not None
         same_year = date(start.year, self.month, self.day)
         return same_year if same_year >= start else date(start.year + 1, self.month, self.day)
 
@@ -305,9 +307,9 @@ def cut_into_cells(intervals: Iterable[Interval]) -> Sequence[Interval]:
 
     Examples
     --------
-    >>> one, two = Interval(date(2024, 1, 1), date(2024, 1, 9)), Interval(date(2024, 1, 5), date(2024, 1, 9))
-    >>> [cell.days for cell in cut_into_cells([one, two])]
+    >>> week = Interval(date(2024, 1, 1), date(2024, 1, 9))
+    >>> [cell.days for cell in cut_into_cells([week, Interval(date(2024, 1, 5), week.end)])]
     [4, 4]
     """
     edges = sorted({edge for span in intervals for edge in (span.start, span.end)})
-    return [Interval(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Interval(start, end) for start, end in pairwise(edges)]

@@ -54,9 +54,7 @@ def simulate_to_folder(
     return f"Wrote {spec.n_pupils:,} simulated pupils to {out}. Nobody in it exists."
 
 
-def run_demo(
-    out: Path, *, n_pupils: int, random_state: int, progress: Progress
-) -> dict[str, str]:
+def run_demo(out: Path, *, n_pupils: int, random_state: int, progress: Progress) -> dict[str, str]:
     """Simulate a region and run every stage on it.
 
     Parameters

@@ -45,7 +45,9 @@ def collect_headlines(config: RunConfig) -> dict[str, str]:
     tested = ", ".join(evaluation["points"][point]["cohorts"])
     figures = {name: _show(metrics[key], evaluation["level"]) for name, key in _FIGURES.items()}
     places = {
-        name: str(folder.path(place)) for name, place in _PLACES.items() if folder.path(place).exists()
+        name: str(folder.path(place))
+        for name, place in _PLACES.items()
+        if folder.path(place).exists()
     }
     run = read_json(folder.require(artifacts.TRACKING, made_by="train"))
     return (

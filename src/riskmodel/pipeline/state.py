@@ -36,7 +36,11 @@ def describe_settings(config: RunConfig, names: Iterable[str]) -> dict[str, Any]
     dict
         JSON values that say nothing of the machine.
     """
-    return {name: _strip_paths(value) for name, value in config.model_dump().items() if name in set(names)}
+    return {
+        name: _strip_paths(value)
+        for name, value in config.model_dump().items()
+        if name in set(names)
+    }
 
 
 def _strip_paths(value: Any) -> Any:

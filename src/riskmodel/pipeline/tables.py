@@ -120,7 +120,9 @@ def read_modelling_table(config: RunConfig, folder: RunFolder) -> ModellingTable
     inputs = joined.drop(columns=KEYS).set_index(labels.index)
     if config.models.sensitive_inputs:
         attributes = _select_attributes(folder, labels, config.models.sensitive_inputs)
-        inputs = pd.concat([inputs, pd.get_dummies(attributes, prefix_sep="=", dtype=float)], axis=1)
+        inputs = pd.concat(
+            [inputs, pd.get_dummies(attributes, prefix_sep="=", dtype=float)], axis=1
+        )
     return ModellingTable(labels, inputs, tuple(infos))
 
 

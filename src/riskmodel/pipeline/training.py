@@ -60,9 +60,7 @@ def train(context: StageContext) -> str:
     return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
 
 
-def _share_of(
-    advance: Callable[[float], None], number: int, total: int
-) -> Callable[[float], None]:
+def _share_of(advance: Callable[[float], None], number: int, total: int) -> Callable[[float], None]:
     """Return a progress function for one of several equal parts of a stage."""
     return lambda share: advance((number + share) / total)
 
@@ -118,7 +116,8 @@ def _predict(config: RunConfig, table: ModellingTable, trained: TrainedModels) -
     else:
         rows, frame = table, trained.out_of_fold_risk
     parts = [
-        rows.labels[_PREDICTION_COLUMNS].assign(model=name, risk=frame[name]) for name in frame
+        rows.labels[_PREDICTION_COLUMNS].assign(model=str(name), risk=frame[name])
+        for name in frame.columns
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -194,7 +195,10 @@ def _quiet_mlflow(uri: str) -> Iterator[MlflowClient]:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
-        yield mlflow.MlflowClient(tracking_uri=uri)
+        with warnings.catch_warnings():
+            # MLflow asks for an input example, which would be a row about a pupil.
+            warnings.filterwarnings("ignore", message=".*input example", category=UserWarning)
+            yield mlflow.MlflowClient(tracking_uri=uri)
     finally:
         mlflow.set_tracking_uri(before)
         for logger, level in zip(loggers, levels, strict=True):

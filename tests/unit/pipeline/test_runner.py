@@ -42,7 +42,9 @@ def stage(tmp_path, calls):
         write_text(context.folder.path("made.txt"), "made")
         return "done"
 
-    return Stage("make", ("evaluation",), lambda c, f: {"in": tmp_path / "in.csv"}, ("made.txt",), run)
+    return Stage(
+        "make", ("evaluation",), lambda c, f: {"in": tmp_path / "in.csv"}, ("made.txt",), run
+    )
 
 
 def run(stage, config, tmp_path, **options):
