@@ -94,6 +94,7 @@ def make_specs():
     yield make_spec("latest_count", "count", THIS_YEAR, match={"code": "a"}, latest_days=3)
     yield make_spec("latest_min", "min", EVER, **value, latest_days=5, where={"is_ok": False})
     yield make_spec("latest_any", "max", THIS_YEAR, match={"code": "a"}, latest_days=4)
+    yield make_spec("latest_before", "mean", LAST_YEAR, **value, latest_days=5)
     yield make_spec("trend_share", "trend", EVER, value="amount", denominator="size", per_days=30)
     yield make_spec(
         "change_share", "change", LOOKBACKS[2], value="amount", denominator="size", baseline=EVER
@@ -392,7 +393,7 @@ def test_many_rows_agree_with_the_slow_reading(run):
 @some(4)
 @given(rows=event_tables(), pairs=cohorts)
 def test_any_prediction_dates_agree_with_the_slow_reading(engine, rows, pairs):
-    specs = SPECS[:19]
+    specs = SPECS[:20]
     check_same(compute(engine, rows, sorted(pairs), specs), compute_slowly(rows, pairs, specs))
 
 
@@ -403,7 +404,7 @@ def test_many_different_dates_share_plans(engine):
     ]
     pairs = [(f"s{n}", FIRST_DAY + timedelta(days=1 + n % 90)) for n in range(200)]
     assert len(plan_cohort(to_cohort(pairs)).dates) == MOST_PLANS
-    specs = SPECS[:19]
+    specs = SPECS[:20]
     check_same(compute(engine, rows, pairs, specs), compute_slowly(rows, pairs, specs))
 
 
@@ -435,10 +436,10 @@ def test_neither_order_nor_names_change_a_feature(run, rows, data):
 def test_one_cohort_gives_what_several_give(engine, run):
     rows = [dict(EXAMPLE, date=FIRST_DAY + timedelta(days=3 * n), amount=n / 7) for n in range(40)]
     together = run(rows)
-    names = ["subject_id", "prediction_date", *(c for spec in SPECS[:19] for c in spec.columns)]
+    names = ["subject_id", "prediction_date", *(c for spec in SPECS[:20] for c in spec.columns)]
     together = together[names]
     for pair in PAIRS[1:3]:
-        alone = compute(engine, rows, [pair], SPECS[:19])
+        alone = compute(engine, rows, [pair], SPECS[:20])
         same = (together["subject_id"] == pair[0]) & (together["prediction_date"] == pair[1])
         pd.testing.assert_frame_equal(
             alone, together[same].reset_index(drop=True), check_exact=True

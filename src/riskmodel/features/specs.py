@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from riskmodel.core.spec import Spec
 from riskmodel.core.windows import Window
-from riskmodel.features.texts import MISSING_PREFIX, window_text
+from riskmodel.features.texts import MISSING_PREFIX, Language, window_text
 
 Conditions = dict[str, tuple[str | bool | int | float, ...]]
 """Columns and the values of which a row must have one; empty: every row."""
@@ -88,7 +88,8 @@ class FeatureSpec(Spec):
     name_sv, name_en, description_sv, description_en : str
         What readers are shown.
     window_sv, window_en : str
-        The days looked at in words, where the words for the window alone would mislead.
+        The days looked at in words, where the words for the window alone would mislead; an
+        empty text where none are needed.
     unit : str
         Such as ``"share"``, ``"count"``, ``"days"``, ``"points"``.
     domain : str
@@ -117,8 +118,8 @@ class FeatureSpec(Spec):
     name_en: str = ""
     description_sv: str = ""
     description_en: str = ""
-    window_sv: str = ""
-    window_en: str = ""
+    window_sv: str | None = None
+    window_en: str | None = None
     unit: str = Field(default="value", pattern=r"^[a-z][a-z_]*$")
     domain: Domain
     direction: Literal[-1, 0, 1] = 0
@@ -248,12 +249,17 @@ def feature_info(spec: FeatureSpec) -> FeatureInfo:
         domain=spec.domain,
         direction=spec.direction,
         changeable=spec.changeable,
-        window_sv=spec.window_sv or window_text(spec.window, "sv"),
-        window_en=spec.window_en or window_text(spec.window, "en"),
+        window_sv=_choose_text(spec.window_sv, spec.window, "sv"),
+        window_en=_choose_text(spec.window_en, spec.window, "en"),
         missing=spec.missing.kind,
         description_sv=spec.description_sv,
         description_en=spec.description_en,
     )
+
+
+def _choose_text(text: str | None, window: Window, language: Language) -> str:
+    """Return the words declared for a window, or else the usual ones."""
+    return window_text(window, language) if text is None else text
 
 
 def feature_infos(specs: Sequence[FeatureSpec]) -> tuple[FeatureInfo, ...]:

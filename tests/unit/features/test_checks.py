@@ -1,0 +1,71 @@
+"""Findings about features that do not fit the tables."""
+
+from __future__ import annotations
+
+import pytest
+
+from riskmodel.core.windows import Window
+from riskmodel.errors import ConfigurationError
+from riskmodel.features.checks import check_specs, find_problems, find_repeated_names
+
+CASES = [
+    ({"table": "event", "value": "amount"}, "`table` must be an event table, got 'event'. Did you"),
+    ({"table": "zzz", "value": "amount"}, "There is: events."),
+    ({"value": "amounts"}, "`value` must name columns of the table, got 'amounts'. Did you mean"),
+    ({"value": "zzz"}, "There is: subject_id, date"),
+    ({"value": "code"}, "`value` must be numeric, got the string column 'code'."),
+    ({"aggregation": "summ", "value": "amount"}, "Did you mean 'sum'?"),
+    ({}, "`value` must be given for the aggregation 'sum'."),
+    ({"value": "amount", "denominator": "size"}, "`denominator` must not be given"),
+    ({"value": "amount", "match": {"code": "red"}}, "`match` must stand in place of `value`"),
+    ({"aggregation": "count", "above": 1.0}, "`above` must have a `value`"),
+    ({"aggregation": "change", "value": "amount"}, "`baseline` must be given"),
+    ({"value": "amount", "baseline": Window(days=3)}, "`baseline` must not be given"),
+    ({"aggregation": "trend", "value": "amount", "latest_days": 3}, "`latest_days` must not"),
+    ({"aggregation": "distinct_count", "value": ("code", "units")}, "one column, got 2"),
+    ({"aggregation": "share", "value": "amount", "denominator": "date"}, "got the date column"),
+    ({"value": "amount", "where": {"cod": "red"}}, "Did you mean 'code'?"),
+    ({"value": "amount", "where": {"code": ()}}, "at least one value of 'code', got none"),
+    ({"value": "amount", "where": {"code": 1}}, "the string column 'code', got 1 other"),
+    ({"value": "amount", "where": {"is_ok": "yes"}}, "the boolean column 'is_ok', got 1 other"),
+    ({"value": "amount", "where": {"units": (True, "a", 1)}}, "column 'units', got 2 other"),
+    ({"value": "amount", "where": {"date": "2024-01-01"}}, "the date column 'date', got 1"),
+    ({"value": "amount", "where": {"code": "gren"}}, "Did you mean 'green'?"),
+    ({"value": "amount", "window": Window(days=40_000)}, "at most 36500 days"),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), CASES)
+def test_a_problem_is_found(make_spec, schemas, fields, expected):
+    (finding,) = find_problems(make_spec(**fields), schemas)
+    assert expected in finding
+
+
+def test_good_features_have_no_problems(make_spec, schemas):
+    specs = [
+        make_spec("a", "share", value=("amount", "units"), denominator="size"),
+        make_spec("b", "share", match={"code": ("red", "green")}, where={"units": (1, 2.0)}),
+        make_spec("c", "distinct_count", value="code"),
+        make_spec("d", "mean", value="is_ok", flag=True),
+        make_spec("e", "days_since_last"),
+    ]
+    check_specs(specs, schemas)
+
+
+def test_names_are_used_once(make_spec):
+    specs = [
+        make_spec("a", flag=True),
+        make_spec("a"),
+        make_spec("a__missing"),
+        make_spec("subject_id"),
+    ]
+    named = [text.split("`")[1] for text in find_repeated_names(specs)]
+    assert named == ["subject_id", "a", "a__missing"]
+
+
+def test_all_findings_come_at_once(make_spec, schemas):
+    specs = [make_spec("a", table="event"), make_spec("a", value=("x", "y"))]
+    with pytest.raises(ConfigurationError, match="got 5 problems") as caught:
+        check_specs(specs, schemas)
+    assert len(caught.value.findings) == 5
+    assert caught.value.exit_code == 10
