@@ -23,12 +23,14 @@ from riskmodel.simulation.spec import COMPULSORY_YEARS, UPPER_SECONDARY_OFFSET
 N_DAYS = 190
 """No school year has more days than this (skollagen 7:17)."""
 
+PROBLEM_SHARE = 0.15
+"""Absence from this share on counts as much, in the national survey of 2021."""
+
 _SCHOOL_WEEK = 5
 _RISE_STARTS = 8
 _RISE_YEARS = 2
 _LONGEST_PART = 3
 _BRACKET = 7.0
-_PROBLEM_SHARE = 0.15
 _PROBLEM_WIDTH = 0.002
 
 
@@ -213,7 +215,7 @@ def solve_absence(
         own = draw_deviation(rng, len(level), choices)
         days = draw_absence(rng, intercept + level + own, pupils.disengagement[:n], grade, choices)
         # A smooth step, so that the root does not hang on single pupils.
-        away = (absence_share(days, choices) - _PROBLEM_SHARE) / _PROBLEM_WIDTH
+        away = (absence_share(days, choices) - PROBLEM_SHARE) / _PROBLEM_WIDTH
         return float(expit(away).mean() - share)
 
     return float(brentq(miss, -_BRACKET, 0.0, xtol=0.01))

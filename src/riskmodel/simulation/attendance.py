@@ -53,7 +53,6 @@ def attendance_rows(
     """
     start, end = presence.start[:, None], presence.end[:, None]
     held = ~is_before(dates, start) & is_before(dates, end)
-    held &= is_before(dates, presence.first_unknown_day)
     pupil, day = np.nonzero(held)
     missed, invalid = days.missed[pupil, day], days.invalid[pupil, day]
     other = (missed == 0) & (rng.random(len(pupil), dtype=np.float32) < choices.other_activity)
@@ -63,7 +62,8 @@ def attendance_rows(
     else:
         n_lessons = len(choices.lesson_minutes)
         minutes = _lesson_minutes(missed, other, choices)
-        pupil, date, invalid = (np.repeat(values, n_lessons) for values in (pupil, date, invalid))
+        pupil, date = np.repeat(pupil, n_lessons), np.repeat(date, n_lessons)
+        invalid = np.repeat(invalid, n_lessons)
     reported = rng.random(len(pupil), dtype=np.float32) >= not_reported[pupil].astype(np.float32)
     rows = EventRows(
         pupil,
@@ -106,7 +106,8 @@ def _day_minutes(
     """Return minutes offered, away and on another activity, by day."""
     table = missed_minutes(choices)
     away = table[missed]
-    return np.full(len(missed), table[-1]), away, other * float(choices.lesson_minutes[0])
+    elsewhere = np.where(other, float(choices.lesson_minutes[0]), 0.0)
+    return np.full(len(missed), table[-1]), away, elsewhere
 
 
 def _lesson_minutes(

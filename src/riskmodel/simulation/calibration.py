@@ -266,8 +266,7 @@ def _solve_turns(
         weight = choices.subjects[code].aptness
         rest = early[:, at] - weight * turn(*traits, turns[at], YEAR_6_TERM)
         lasting = _lasting_of(rest, weight, traits, final[:, at], choices.noise)
-        wanted = margins.persistence.share(code)
-        turns[at] = _root_or_edge(lambda angle, f=lasting, w=wanted: f(angle) - w)
+        turns[at] = _solve_angle(lasting, margins.persistence.share(code))
     return replace(model, turns=turns)
 
 
@@ -288,10 +287,10 @@ def _lasting_of(
     return lasting
 
 
-def _root_or_edge(function: Callable[[float], float]) -> float:
-    """Return the root among the angles, or the end of the range that comes closest to one."""
-    low, high = 0.0, _WIDEST_TURN
-    at_low, at_high = function(low), function(high)
-    if at_low * at_high > 0:
-        return low if abs(at_low) < abs(at_high) else high
-    return float(brentq(function, low, high, xtol=_TOLERANCE))
+def _solve_angle(lasting: Callable[[float], float], wanted: float) -> float:
+    """Return the angle with the wanted share, or the end of the range that comes closest."""
+    if lasting(0.0) <= wanted:
+        return 0.0
+    if lasting(_WIDEST_TURN) >= wanted:
+        return _WIDEST_TURN
+    return float(brentq(lambda angle: lasting(angle) - wanted, 0.0, _WIDEST_TURN, xtol=_TOLERANCE))

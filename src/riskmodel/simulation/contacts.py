@@ -53,8 +53,8 @@ def contact_rows(
         start, end = _school_year(pupils, grade, parameters)
         here = (grade < UPPER_SECONDARY_OFFSET) | (paths.years >= grade - UPPER_SECONDARY_OFFSET)
         visits = parameters.contacts.visits.get(grade, 0.0)
-        counts = (rng.random(len(pupils)) < visits) & here
-        parts.append(_rows(rng, counts.astype(int), start, end, "school_nurse", "health_visit"))
+        visited = (rng.random(len(pupils)) < visits) & here
+        parts.append(_rows(rng, visited.astype(int), start, end, "school_nurse", "health_visit"))
         for process in parameters.contacts.processes:
             rate = np.exp(_log_rate(process, pupils, performance))
             counts = rng.poisson(np.minimum(rate, _MOST_A_YEAR)) * here

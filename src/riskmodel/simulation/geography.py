@@ -106,7 +106,7 @@ def build_region(
     subregions = sorted({row[2] for row in rows})
     subregion = np.array([subregions.index(row[2]) for row in rows])
     rng = make_generator(random_state, "simulation", "geography")
-    per_cohort = spec.n_pupils / spec.n_cohorts * size / size.sum()
+    per_cohort: FloatArray = spec.n_pupils / spec.n_cohorts * size / size.sum()
     codes = np.array([row[0] for row in rows])
     reporting = (
         parameters.attendance.not_reported,
@@ -185,7 +185,7 @@ def _draw_upper_secondary(
     reporting: tuple[float, float],
 ) -> Schools:
     """Draw the upper secondary schools of each subregion."""
-    total = np.bincount(subregion, weights=per_cohort)
+    total = np.asarray(np.bincount(subregion, weights=per_cohort), dtype=np.float64)
     wanted = np.rint(total / choices.pupils_per_upper_secondary).astype(int)
     counts = np.maximum(choices.fewest_upper_secondary, wanted)
     place = np.repeat(np.arange(len(total)), counts)

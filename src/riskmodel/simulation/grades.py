@@ -47,7 +47,7 @@ class GradeDraw:
     @property
     def fails(self) -> BoolArray:
         """Where a subject is taken and not passed, same shape."""
-        return (self.codes == 0) | (self.codes == _DASH)
+        return np.asarray((self.codes == 0) | (self.codes == _DASH))
 
     def passed(self, term: int) -> BoolArray:
         """Return which subjects are passed in a term.
@@ -63,7 +63,7 @@ class GradeDraw:
             True for A to E.
         """
         codes = self.codes[:, term]
-        return (codes > 0) & (codes != _DASH)
+        return np.asarray((codes > 0) & (codes != _DASH))
 
 
 def draw_grades(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,39 +119,23 @@ def draw_pupils(
         One entry per number.
     """
     n = len(number)
-    choices = parameters.background
-    boy = rng.random(n) < margins.background["sex"].share("Man")
-    school = rng.choice(len(region.compulsory.codes), n, p=region.compulsory.weight)
-    tilt = region.compulsory.tilt[school]
-    migration = draw_categories(rng, migration_shares(region.migration_logits, tilt))
-    education_table = np.array([choices.parental_education[group] for group in MIGRATION])
-    slope = parameters.geography.education_tilt * (len(EDUCATION) // 2 - np.arange(len(EDUCATION)))
-    education = draw_categories(rng, education_table[migration] * np.exp(np.outer(tilt, slope)))
-    unknown = np.array(choices.unknown)[migration]
-    late = (migration == len(MIGRATION) - 1) & (rng.random(n) < choices.late_arrival)
-    second = rng.random(n) < np.array(choices.second_language)[migration]
     n_subjects = len(parameters.performance.subjects)
+    background = _draw_background(rng, n, region, parameters, margins)
+    traits = _draw_traits(rng, background["boy"], parameters.latent)
     return Pupils(
         number=number,
         cohort=cohort,
         birth_date=_draw_birth_dates(rng, cohort),
-        boy=boy,
-        migration=migration,
-        education=education,
-        migration_known=rng.random(n) >= unknown,
-        education_known=rng.random(n) >= unknown,
-        municipality=region.compulsory.place[school],
-        school=school,
-        arrival_grade=np.where(late, rng.choice(_LATE_YEARS, n), _ALREADY_HERE),
-        second_language=second | late,
-        language=draw_named(rng, n, choices.languages, otherwise=""),
-        security=draw_named(rng, n, choices.security_markings, otherwise=SECURITY_NONE),
+        language=draw_named(rng, n, parameters.background.languages, otherwise=""),
+        security=draw_named(
+            rng, n, parameters.background.security_markings, otherwise=SECURITY_NONE
+        ),
         ability_late=rng.normal(size=n),
         ability_early=rng.normal(size=n),
-        **_draw_traits(rng, boy, parameters.latent),
         subject_late=rng.normal(size=(n, n_subjects)),
         subject_early=rng.normal(size=(n, n_subjects)),
-        school_effect=region.compulsory.effect[school],
+        **background,
+        **traits,
     )
 
 
@@ -204,6 +189,35 @@ def draw_named(
     return np.array(names)[position]
 
 
+def _draw_background(
+    rng: np.random.Generator, n: int, region: Region, parameters: Parameters, margins: Margins
+) -> dict[str, Any]:
+    """Draw sex, school, migration background, parental education and what goes with them."""
+    choices = parameters.background
+    boy = rng.random(n) < margins.background["sex"].share("Man")
+    school = rng.choice(len(region.compulsory.codes), n, p=region.compulsory.weight)
+    tilt = region.compulsory.tilt[school]
+    migration = draw_categories(rng, migration_shares(region.migration_logits, tilt))
+    table = np.array([choices.parental_education[group] for group in MIGRATION])
+    slope = parameters.geography.education_tilt * (len(EDUCATION) // 2 - np.arange(len(EDUCATION)))
+    education = draw_categories(rng, table[migration] * np.exp(np.outer(tilt, slope)))
+    unknown = np.array(choices.unknown)[migration]
+    late = (migration == len(MIGRATION) - 1) & (rng.random(n) < choices.late_arrival)
+    second = rng.random(n) < np.array(choices.second_language)[migration]
+    return {
+        "boy": boy,
+        "migration": migration,
+        "education": education,
+        "migration_known": rng.random(n) >= unknown,
+        "education_known": rng.random(n) >= unknown,
+        "municipality": region.compulsory.place[school],
+        "school": school,
+        "arrival_grade": np.where(late, rng.choice(_LATE_YEARS, n), _ALREADY_HERE),
+        "second_language": second | late,
+        "school_effect": region.compulsory.effect[school],
+    }
+
+
 def _draw_birth_dates(rng: np.random.Generator, cohort: IntArray) -> DateArray:
     """Draw a day of the year in which each cohort was born."""
     first = np.array(cohort - _AGE_AT_END - _EPOCH, dtype="datetime64[Y]").astype("datetime64[D]")
@@ -212,7 +226,7 @@ def _draw_birth_dates(rng: np.random.Generator, cohort: IntArray) -> DateArray:
 
 def _draw_traits(
     rng: np.random.Generator, boy: BoolArray, choices: LatentChoices
-) -> dict[str, FloatArray]:
+) -> dict[str, Any]:
     """Draw engagement, mental health, disengagement and adaptation to upper secondary."""
     n = len(boy)
     engagement = rng.normal(size=n)

@@ -127,17 +127,17 @@ def draw_paths(
     """
     choices = parameters.upper_secondary
     kind = _draw_kinds(rng, pupils, eligible, level, model, choices)
+    started = kind != NOT_STARTED
     school = draw_upper_schools(rng, pupils, region)
     effect = region.upper_secondary.effect[school]
     risk = diploma_risk(pupils, level, kind, effect, model, choices)
-    started = kind != NOT_STARTED
     has_diploma = started & (rng.random(len(pupils)) >= risk)
     programme, later = _draw_programmes(rng, pupils, kind, has_diploma, choices)
     years, leaving = _draw_years(rng, pupils, kind, has_diploma, choices)
-    early = ~np.isnat(leaving)
+    completed = years - ~np.isnat(leaving)
     arrival = _draw_arrival(rng, pupils, parameters.calendar.autumn_start)
     region_end, deceased = _draw_region_end(rng, pupils, arrival, parameters)
-    graded = np.where((kind == INTRODUCTORY) | ~started, 0, years - early)
+    end = _earliest(_earliest(leaving, region_end), first_days(pupils.cohort + years, *_JULY))
     return Paths(
         eligible=eligible,
         kind=kind,
@@ -147,14 +147,10 @@ def draw_paths(
         diploma_risk=np.where(started, risk, np.nan),
         has_diploma=has_diploma,
         years=years,
-        graded_years=graded,
+        graded_years=np.where((kind == INTRODUCTORY) | ~started, 0, completed),
         region_end=region_end,
         deceased=deceased,
-        presence=Presence(
-            arrival,
-            _earliest(_earliest(leaving, region_end), first_days(pupils.cohort + years, *_JULY)),
-            extract,
-        ),
+        presence=Presence(arrival, end, extract),
     )
 
 

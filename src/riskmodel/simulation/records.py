@@ -214,7 +214,8 @@ def _draw_upper_move(
     schools = region.upper_secondary
     first = np.searchsorted(schools.place, schools.place[paths.school], side="left")
     count = np.bincount(schools.place)[schools.place[paths.school]]
-    later = first + rng.integers(0, count)
+    step = rng.integers(1, np.maximum(count, 2))
+    later = first + (paths.school - first + step) % count
     moves = _draw_moving(rng, pupils, NORMAL_YEARS - 1, parameters.moves)
     start = start_of_grade(pupils.cohort, _FIRST_UPPER, parameters.calendar.autumn_start)
     never = first_days(pupils.cohort + LONGEST_YEARS, *_JULY)

@@ -12,6 +12,7 @@ import numpy as np
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.core.randomness import make_generator
 from riskmodel.simulation.absence import (
+    PROBLEM_SHARE,
     absence_level,
     absence_share,
     draw_absence,
@@ -26,6 +27,7 @@ from riskmodel.simulation.diploma_calibration import solve_diploma
 from riskmodel.simulation.frames import EventRows
 from riskmodel.simulation.geography import FloatArray, Region, build_region
 from riskmodel.simulation.grades import (
+    GradeDraw,
     compulsory_rows,
     draw_eligibility,
     draw_grades,
@@ -249,25 +251,11 @@ def simulate_block(
     risk = eligibility_risk(passing, parameters.performance)
     counts = count_margins(pupils, paths, grades, risk, parameters.performance)
     person_ids = np.array([f"SIM{number:09d}" for number in pupils.number.tolist()])
-    presence, scaled = paths.presence, _standardise(level, world.diploma)
-    rng = _generator(world, block, "records")
-    course_rows = upper_secondary_rows(
-        rng, pupils, paths.graded_years, paths.has_diploma, level, parameters
-    )
-    grade_rows = EventRows.concatenate([compulsory_rows(pupils, grades, parameters), course_rows])
-    tables = {
-        "persons": presence.known(person_rows(pupils, paths, region)),
-        "enrolments": presence.known(enrolment_rows(rng, pupils, paths, region, parameters)),
-        "grades": presence.visible(grade_rows),
-        "health_contacts": presence.visible(contact_rows(rng, pupils, paths, scaled, parameters)),
-        "support": presence.visible(support_rows(rng, pupils, grades, paths, parameters)),
-        "outcomes": presence.known(outcome_rows(pupils, paths, parameters)),
-    }
-    for name, rows in tables.items():
+    for name, rows in _records(world, block, pupils, grades, paths, level).items():
         extracts.write(name, canonical_table(name, rows.sorted_by_pupil(), person_ids))
-    for rows in _attendance(world, block, pupils, paths, scaled, counts):
+    for rows in _attendance(world, block, pupils, paths, level, counts):
         extracts.write("attendance", canonical_table("attendance", rows, person_ids))
-    known = presence.known(truth_rows(pupils, paths, risk, region))
+    known = paths.presence.known(truth_rows(pupils, paths, risk, region))
     truth.write("true_risk", truth_table(known, person_ids))
     return counts
 
@@ -294,26 +282,54 @@ def draw_block(world: World, block: int) -> Pupils:
     return draw_pupils(rng, number, cohort, world.region, world.parameters, world.margins)
 
 
+def _records(
+    world: World,
+    block: int,
+    pupils: Pupils,
+    grades: GradeDraw,
+    paths: Paths,
+    level: FloatArray,
+) -> dict[str, EventRows]:
+    """Draw all tables but attendance, as far as they are known by the extract."""
+    parameters, region, presence = world.parameters, world.region, paths.presence
+    rng = _generator(world, block, "records")
+    courses = upper_secondary_rows(
+        rng, pupils, paths.graded_years, paths.has_diploma, level, parameters
+    )
+    grade_rows = EventRows.concatenate([compulsory_rows(pupils, grades, parameters), courses])
+    contacts = contact_rows(rng, pupils, paths, _standardise(level, world.diploma), parameters)
+    return {
+        "persons": presence.known(person_rows(pupils, paths, region)),
+        "enrolments": presence.known(enrolment_rows(rng, pupils, paths, region, parameters)),
+        "grades": presence.visible(grade_rows),
+        "health_contacts": presence.visible(contacts),
+        "support": presence.visible(support_rows(rng, pupils, grades, paths, parameters)),
+        "outcomes": presence.known(outcome_rows(pupils, paths, parameters)),
+    }
+
+
 def _attendance(
     world: World,
     block: int,
     pupils: Pupils,
     paths: Paths,
-    performance: FloatArray,
+    level: FloatArray,
     counts: MarginCounts,
 ) -> Iterator[EventRows]:
     """Draw the attendance of a block, one grade at a time, and count those often away."""
     spec, choices = world.spec, world.parameters.attendance
+    performance = _standardise(level, world.diploma)
     own = draw_deviation(_generator(world, block, "absence"), len(pupils), choices)
     if not spec.attendance_grades:
         yield EventRows(np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[D]"))
     for grade in spec.attendance_grades:
         rng = _generator(world, block, "attendance", grade)
-        level = world.absence_intercept + own + absence_level(pupils, performance, grade, choices)
-        days = draw_absence(rng, level, pupils.disengagement, grade, choices)
+        chance = absence_level(pupils, performance, grade, choices) + world.absence_intercept + own
+        days = draw_absence(rng, chance, pupils.disengagement, grade, choices)
         if grade == COMPULSORY_YEARS[-1]:
             counts.add(
-                ("absence_year_9", "total", "at least 15 %"), absence_share(days, choices) >= 0.15
+                ("absence_year_9", "total", "at least 15 %"),
+                absence_share(days, choices) >= PROBLEM_SHARE,
             )
         is_upper = grade > UPPER_SECONDARY_OFFSET
         schools = world.region.upper_secondary if is_upper else world.region.compulsory

@@ -69,14 +69,15 @@ def list_school_days(autumn_year: int, choices: CalendarChoices) -> DateArray:
     spring = _weekdays(_day(year, choices.spring_start), _day(year, choices.spring_end))
     days = np.concatenate([autumn, spring])
     easter = np.datetime64(find_easter(year), "D")
-    free = [easter + np.timedelta64(offset, "D") for offset in choices.easter_days]
-    free += [
+    around_easter = easter + np.array(choices.easter_days, dtype="timedelta64[D]")
+    fixed = [
         _first_weekday(_day(any_year, day))
         for day in choices.free_days
         for any_year in (autumn_year, year)
     ]
+    free = np.concatenate([around_easter, np.array(fixed)])
     weeks = np.array([moment.isocalendar().week for moment in days.tolist()])
-    return days[~np.isin(days, np.array(free)) & ~np.isin(weeks, choices.break_weeks)]
+    return days[~np.isin(days, free) & ~np.isin(weeks, choices.break_weeks)]
 
 
 def end_of_school_year(autumn_year: int) -> np.datetime64:
