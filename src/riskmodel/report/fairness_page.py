@@ -251,7 +251,7 @@ def _attribute_tables(
     t: Texts,
 ) -> list[dict[str, Any]]:
     """Return the three tables of one attribute."""
-    group = t("fairness.group")
+    group, name = t("fairness.group"), name_attribute(attribute, t)
     rows = [(name_group(entry, attribute, t), entry) for entry in attribute["groups"]]
     everyone = [*rows, (t("fairness.all"), audit["overall"])]
     sizes = [("count", True), *((name, True) for name in _SIZES)]
@@ -260,20 +260,20 @@ def _attribute_tables(
     return [
         make_table(
             f"{table_id}-sizes",
-            t("fairness.tables.sizes"),
+            t("fairness.tables.sizes", attribute=name),
             [(group, False), *((t(f"fairness.measure.{n}", **words), b) for n, b in sizes)],
             [{"label": label, "cells": _size_cells(entry, t)} for label, entry in everyone],
         ),
         make_table(
             f"{table_id}-hits",
-            t("fairness.tables.hits"),
+            t("fairness.tables.hits", attribute=name),
             [(group, False), *((t(f"fairness.measure.{name}"), True) for name in _HITS)],
             [{"label": label, "cells": _hit_cells(entry, t)} for label, entry in everyone],
             note=t("fairness.tables.hits_note"),
         ),
         make_table(
             f"{table_id}-differences",
-            t("fairness.tables.differences"),
+            t("fairness.tables.differences", attribute=name),
             [(group, False), *(
                 (t(f"fairness.difference.{name}"), name in _DRAWN or name == "risk")
                 for name in ("miss_rate", "miss_verdict", "false_positive_rate",

@@ -56,16 +56,17 @@ def collect_model_card(
         predicted by a model that saw the others; `provenance` may also hold `python`,
         `libraries` (version by name) and `inputs` (SHA-256 by name).
     models : mapping of str to mapping
-        By prediction point the chosen model's description: `name`, `family`, `n_training`,
-        `base_rate`, `training_period` (two ISO dates), `data_hash`, `inputs` and `notes`, each
-        of which may be missing.
+        By prediction point, in order of time, the chosen model's description: `n_training`,
+        `base_rate`, `training_period` (two ISO dates), `data_hash` and `inputs`, each of which
+        may be missing.
     training : mapping of str to mapping
         By prediction point `TrainedModels.to_dict()`.
     features : sequence of mapping
         `FeatureInfo.to_dict()` of each column.
     flow : sequence of mapping
         The rows of `CohortResult.flow_frame()`: `cohort`, `point`, `eligible`, `labelled` and
-        the reasons for having no label. Shown rounded to tens.
+        the reasons for having no label; or one row for each `step` with its `count`. Shown
+        rounded to tens.
     audit : mapping, optional
         `AuditResult.to_dict()`.
     importances : mapping of str to sequence of mapping, optional
@@ -81,6 +82,7 @@ def collect_model_card(
     """
     t = load_texts(language)
     known = {"title": "", **run}
+    evaluation = _order_points(evaluation, models)
     names = {str(info["name"]): str(info[f"name_{t.language}"]) for info in features}
     blocks: dict[str, list[Block]] = {name: _fixed_blocks(name, t) for name in _LINES}
     blocks["purpose"] = _purpose_blocks(known, t)
@@ -90,7 +92,7 @@ def collect_model_card(
     blocks["calibration"] = calibration_blocks(evaluation, training, known, t)
     blocks["importances"] = importance_blocks(importances or {}, names, t)
     blocks["fairness"] = _fairness_blocks(audit, known, t)
-    blocks["limits"] += _note_blocks(models, t)
+    blocks["limits"] += _unused_blocks(models, names, t)
     blocks["legal"] = [
         {"kind": "text", "text": describe_legal_basis(known, t)},
         *blocks["legal"],
@@ -108,7 +110,7 @@ def collect_model_card(
         "eyebrow": t("model_card.eyebrow"),
         "title": t("model_card.title", outcome=find_outcome(known, t, "name")),
         "lead": t("model_card.lead"),
-        "facts": describe_facts(known, t, scope=_describe_scope(known, training, t)),
+        "facts": describe_facts(known, t, scope=_describe_scope(known, evaluation, t)),
         "notices": describe_notices(known, t),
         "footer": describe_footer(known, t, has_pupils=False),
         "sections": sections,
@@ -131,9 +133,16 @@ def render_model_card(data: Mapping[str, Any]) -> str:
     return render_page("model_card", data)
 
 
-def _describe_scope(run: Mapping[str, Any], training: Mapping[str, Any], t: Texts) -> str:
+def _order_points(evaluation: Mapping[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an evaluation with its points in the models' order, which is that of time."""
+    order = [point for point in models if point in evaluation["points"]]
+    order += [point for point in evaluation["points"] if point not in models]
+    return {**evaluation, "points": {point: evaluation["points"][point] for point in order}}
+
+
+def _describe_scope(run: Mapping[str, Any], evaluation: Mapping[str, Any], t: Texts) -> str:
     """Return the cohorts and points that the card is about."""
-    points = ", ".join(t.named("point", point) for point in training)
+    points = ", ".join(t.named("point", point) for point in evaluation["points"])
     return ": ".join(str(part) for part in (run.get("cohort"), points) if part)
 
 
@@ -197,14 +206,17 @@ def _fairness_blocks(
     return [*blocks, {"kind": "text", "text": t("model_card.fairness.more")}]
 
 
-def _note_blocks(models: Mapping[str, Mapping[str, Any]], t: Texts) -> list[Block]:
-    """Return which columns the training could not use."""
+def _unused_blocks(
+    models: Mapping[str, Mapping[str, Any]], names: Mapping[str, str], t: Texts
+) -> list[Block]:
+    """Return which features the training could not use."""
     lines = []
     for point, model in models.items():
-        given, used = set(model.get("feature_names") or ()), set(model.get("inputs") or ())
-        if given - used and used:
-            names = ", ".join(sorted(given - used))
-            lines.append(t("model_card.limits.unused", point=t.named("point", point), names=names))
+        used = set(model.get("inputs") or names)
+        unused = [text for name, text in names.items() if name not in used]
+        if unused:
+            texts = {"point": t.named("point", point), "names": "; ".join(unused)}
+            lines.append(t("model_card.limits.unused", **texts))
     return [{"kind": "list", "lines": lines}] if lines else []
 
 

@@ -34,7 +34,8 @@ def flow_blocks(flow: Sequence[Mapping[str, Any]], t: Texts) -> list[Block]:
     Parameters
     ----------
     flow : sequence of mapping
-        `cohort`, `point`, `eligible`, `labelled`, and those without a label by reason.
+        `cohort`, `point`, `eligible`, `labelled`, and those without a label by reason; or
+        `cohort`, `point`, `step` and `count`.
     t : Texts
         The reader's language.
 
@@ -46,7 +47,7 @@ def flow_blocks(flow: Sequence[Mapping[str, Any]], t: Texts) -> list[Block]:
     if not flow:
         return []
     rows = []
-    for entry in flow:
+    for entry in _widen_flow(flow):
         lacking = sum(int(entry.get(name) or 0) for name in _WITHOUT_LABEL)
         counts = (int(entry["eligible"]), int(entry["labelled"]), lacking)
         rows.append(
@@ -267,6 +268,16 @@ def importance_blocks(
         blocks.append({"kind": "beside", "figure": figure, "table": table})
     intro = {"kind": "text", "text": t("model_card.importances.intro")}
     return [intro, *blocks] if blocks else []
+
+
+def _widen_flow(flow: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for each cohort and point, with a column for each step."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in flow:
+        key = (str(entry["cohort"]), str(entry["point"]))
+        row = rows.setdefault(key, {"cohort": key[0], "point": key[1]})
+        row |= {entry["step"]: entry["count"]} if "step" in entry else entry
+    return list(rows.values())
 
 
 def _round_count(count: int, t: Texts) -> Cell:

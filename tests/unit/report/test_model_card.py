@@ -85,6 +85,27 @@ def test_small_counts_of_the_flow_are_rounded_away(evaluation, card_arguments):
         assert ("reason" in row["cells"][-1]) == (0 < lacking < 10)
 
 
+def test_the_flow_may_be_given_step_by_step(evaluation, card_arguments):
+    long = [
+        {"cohort": row["cohort"], "point": row["point"], "step": step, "count": count}
+        for row in card_arguments["flow"]
+        for step, count in row.items()
+        if step not in ("cohort", "point")
+    ]
+    wide = collect_model_card(evaluation, **card_arguments)
+    again = collect_model_card(evaluation, **card_arguments | {"flow": long})
+    assert find_section(again, "data") == find_section(wide, "data")
+
+
+def test_points_stand_in_order_of_time(evaluation, card_arguments):
+    entry = evaluation["points"]["november"]
+    both = {**evaluation, "points": {"february": entry, "november": entry}}
+    models = {"november": {}, "february": {}}
+    data = collect_model_card(both, **card_arguments | {"models": models})
+    headings = [b["text"] for b in find_section(data, "model")["blocks"] if b["kind"] == "heading"]
+    assert headings == ["November", "Februari"]
+
+
 def test_features_stand_by_domain_without_their_flags(evaluation, card_arguments):
     section = find_section(collect_model_card(evaluation, **card_arguments), "features")
     tables = find_tables(section)
@@ -134,7 +155,7 @@ def test_a_card_of_the_barest_facts_is_still_a_card():
 
 def test_columns_that_meant_nothing_are_named(evaluation, card_arguments):
     html = render_model_card(collect_model_card(evaluation, **card_arguments))
-    assert "eftersom alla elever var lika: absence_share_30__missing" in html
+    assert "eftersom alla elever var lika: Uppgift saknas: Frånvaro" in html
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_impossible_capacities_are_refused(capacity):
         ScreeningSpec(capacity_per_school=capacity)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     data=st.lists(
         st.tuples(st.sampled_from("ABC"), st.sampled_from([0.0, 0.2, 0.2000001, 0.7, 1.0])),

@@ -9,7 +9,13 @@
   var search = document.getElementById("search");
   var count = document.getElementById("count");
   var headers = Array.prototype.slice.call(table.querySelectorAll("th[data-sort]"));
-  var order = new Intl.Collator(document.documentElement.lang, { numeric: true });
+  var language = document.documentElement.lang;
+  var orders = {
+    school: new Intl.Collator(language, { numeric: true }).compare,
+    pupil: new Intl.Collator(language).compare,
+    rank: function (one, two) { return one - two; },
+    risk: function (one, two) { return one - two; }
+  };
 
   function plain(text) { return text.toLowerCase().replace(/-/g, ""); }
 
@@ -29,13 +35,11 @@
   function sort(header, direction) {
     var key = header.dataset.sort;
     var sign = direction === "ascending" ? 1 : -1;
-    var isNumber = key === "rank" || key === "risk";
     headers.forEach(function (other) { other.removeAttribute("aria-sort"); });
     header.setAttribute("aria-sort", direction);
     rows.map(function (row, index) { return { row: row, index: index }; })
       .sort(function (a, b) {
-        var one = a.row.dataset[key], two = b.row.dataset[key];
-        return sign * (isNumber ? one - two : order.compare(one, two)) || a.index - b.index;
+        return sign * orders[key](a.row.dataset[key], b.row.dataset[key]) || a.index - b.index;
       })
       .forEach(function (entry) { body.appendChild(entry.row); });
   }
