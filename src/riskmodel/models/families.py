@@ -15,7 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from riskmodel.models.additive import AdditiveClassifier
 from riskmodel.models.calibration import find_losses
@@ -89,7 +89,8 @@ def fit_family(
         "additive": _fit_additive,
         "boosting": _fit_boosting,
     }
-    return fit[family](X, y, groups, random_state)
+    with single_threaded():
+        return fit[family](X, y, groups, random_state)
 
 
 def _fit_base_rate(X: FloatArray, y: FloatArray, groups: Groups, random_state: int) -> Any:

@@ -15,7 +15,7 @@ from riskmodel.core.randomness import derive_seed
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import UsageError
 from riskmodel.models.calibration import Calibrator, fit_calibrator
-from riskmodel.models.families import fit_family, score_family, single_threaded, split_family
+from riskmodel.models.families import fit_family, score_family, split_family
 from riskmodel.models.folds import assign_folds
 from riskmodel.models.inputs import check_labels, check_sensitive, read_features, read_groups
 from riskmodel.models.risk_model import RiskModel
@@ -226,11 +226,10 @@ def train_candidates(
     step = _count_steps(n_fits, progress)
     facts = facts or TrainingFacts()
     models, scores, risks = {}, {}, {}
-    with single_threaded():
-        for candidate in candidates:
-            trained = _train_one(data, candidate, spec, step=step)
-            model, scores[candidate.name], risks[candidate.name] = trained
-            models[candidate.name] = replace(model, infos=tuple(infos), **vars(facts))
+    for candidate in candidates:
+        trained = _train_one(data, candidate, spec, step=step)
+        model, scores[candidate.name], risks[candidate.name] = trained
+        models[candidate.name] = replace(model, infos=tuple(infos), **vars(facts))
     known = data.is_known
     comparison = compare_candidates(
         {name: risk[known] for name, risk in risks.items()},

@@ -16,7 +16,7 @@ SPEC = ModelSpec(
 def pupils():
     """Pupils in 20 schools; absence acts in steps, missing grades raise the risk."""
     rng = np.random.default_rng(20240817)
-    n_rows = 900
+    n_rows = 700
     school = rng.integers(0, 20, n_rows)
     X = pd.DataFrame(
         {
