@@ -70,6 +70,12 @@ def test_a_plan_for_the_future_does_not_count_before_its_day(compute, make_spec)
     assert value_of(compute([on(date(2024, 12, 1), known_date=date(2024, 10, 1))], spec)) == 0
 
 
+def test_a_row_without_a_date_counts_nowhere(compute, make_spec):
+    spec = make_spec(aggregation="count", window=EVER)
+    rows = [on(None, known_date=date(2024, 10, 1)), on(date(2024, 10, 1), subject_id="b")]
+    assert np.isnan(value_of(compute(rows, spec)))
+
+
 def test_the_school_year_starts_where_the_calendar_says(compute, make_spec):
     spec = make_spec(aggregation="count", missing="zero", window=Window(kind="school_year"))
     rows = [on(date(2024, 8, 14)), on(date(2024, 8, 15))]
