@@ -64,9 +64,8 @@ def collect_model_card(
     features : sequence of mapping
         `FeatureInfo.to_dict()` of each column.
     flow : sequence of mapping
-        The rows of `CohortResult.flow_frame()`: `cohort`, `point`, `eligible`, `labelled` and
-        the reasons for having no label; or one row for each `step` with its `count`. Shown
-        rounded to tens.
+        The rows of `CohortResult.flow_frame()`: `cohort`, `point`, `eligible` and `labelled`;
+        or one row for each `step` with its `count`. Shown rounded to tens.
     audit : mapping, optional
         `AuditResult.to_dict()`.
     importances : mapping of str to sequence of mapping, optional

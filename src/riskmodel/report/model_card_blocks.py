@@ -23,7 +23,6 @@ _RANKING = ("auc", "average_precision", "precision_at_capacity", "recall_at_capa
 _CALIBRATION = ("calibration_slope", "calibration_intercept", "brier", "log_loss")
 _SHARES = {"precision_at_capacity", "recall_at_capacity", "base_rate"}
 _DIGITS = {"brier": 3, "log_loss": 3, "auc": 3, "average_precision": 3}
-_WITHOUT_LABEL = ("moved", "deceased", "censored", "unknown")
 _MOST_BARS = 12
 _ROUND_TO = 10
 
@@ -34,8 +33,8 @@ def flow_blocks(flow: Sequence[Mapping[str, Any]], t: Texts) -> list[Block]:
     Parameters
     ----------
     flow : sequence of mapping
-        `cohort`, `point`, `eligible`, `labelled`, and those without a label by reason; or
-        `cohort`, `point`, `step` and `count`.
+        `cohort`, `point`, `eligible` and `labelled`; or `cohort`, `point`, `step` and
+        `count`.
     t : Texts
         The reader's language.
 
@@ -48,8 +47,7 @@ def flow_blocks(flow: Sequence[Mapping[str, Any]], t: Texts) -> list[Block]:
         return []
     rows = []
     for entry in _widen_flow(flow):
-        lacking = sum(int(entry.get(name) or 0) for name in _WITHOUT_LABEL)
-        counts = (int(entry["eligible"]), int(entry["labelled"]), lacking)
+        counts = (int(entry["eligible"]), int(entry["labelled"]))
         rows.append(
             {
                 "label": str(entry["cohort"]),
@@ -59,8 +57,7 @@ def flow_blocks(flow: Sequence[Mapping[str, Any]], t: Texts) -> list[Block]:
                 ],
             }
         )
-    columns = [("cohort", False), ("point", False), ("eligible", True), ("labelled", True),
-               ("without", True)]  # fmt: skip
+    columns = [("cohort", False), ("point", False), ("eligible", True), ("labelled", True)]
     return [
         make_table(
             "flow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ from riskmodel.report.page import (
     find_outcome,
     render_page,
 )
+
+_ASIDE = re.compile(r" \([^()]*\)$")
+"""What a reason ends with in brackets: the comparison, or when a value is missing from."""
 
 _READING = ("risk", "order", "reasons", "missing", "changeable", "alarm", "talk")
 _CAN = ("can_1", "can_2", "can_3")
@@ -166,7 +170,8 @@ def _describe_scope(run: Mapping[str, Any], summary: Mapping[str, Any], t: Texts
 
 def _list_notes(summary: Mapping[str, Any], t: Texts) -> list[str]:
     """Return what must be said of this very list."""
-    notes = [t("screening.list.withheld")] if summary["withheld_domains"] else []
+    is_withheld = summary.get("withheld_domains") or summary.get("withheld_features")
+    notes = [t("screening.list.withheld")] if is_withheld else []
     for key, name in (
         ("wholly", "n_schools_wholly_listed"),
         ("no_pupils", "n_schools_empty"),
@@ -266,8 +271,12 @@ def _describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
 def _describe_reason(row: Mapping[Any, Any], number: int, t: Texts) -> dict[str, Any]:
     """Return one reason of one pupil."""
     domain = row.get(f"domain_{number}")
+    text = str(row[f"reason_{number}"])
+    aside = _ASIDE.search(text)
     return {
-        "text": str(row[f"reason_{number}"]),
+        "text": text,
+        "main": text[: aside.start()] if aside else text,
+        "aside": aside.group().strip() if aside else "",
         "area": t.named("domain", None if pd.isna(domain) else str(domain) or None),
         "changeable": bool(row.get(f"changeable_{number}", False)),
         "is_missing": bool(row.get(f"is_missing_{number}", False)),

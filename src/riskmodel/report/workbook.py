@@ -22,6 +22,7 @@ _FONT = "Calibri"
 _NO_DATE = datetime(2000, 1, 1)
 _DECISIONS = ("decision_1", "decision_2", "decision_3", "decision_4")
 _READ_WIDTHS = (26, 96)
+_REASON_WIDTH = 34.0
 _HEADER_ROW = 0
 
 
@@ -157,8 +158,7 @@ def _write_list_sheet(
     sheet.set_row(_HEADER_ROW, 34)
     names = [name for _, _, name in columns]
     for row, pupil in enumerate(data["pupils"], start=_HEADER_ROW + 1):
-        longest = max((len(reason["text"]) for reason in pupil["reasons"]), default=0)
-        sheet.set_row(row, max(32, 15.5 * -(-longest // 36)))
+        sheet.set_row(row, _reason_height(pupil["reasons"]))
         for number, name in enumerate(names):
             _write_cell(sheet, row, number, _list_value(pupil, name, t), name, formats)
     last = _HEADER_ROW + len(data["pupils"])
@@ -166,40 +166,45 @@ def _write_list_sheet(
     sheet.autofilter(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 1)
     sheet.freeze_panes(_HEADER_ROW + 1, names.index("risk"))
     sheet.repeat_rows(_HEADER_ROW)
+    sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 2)
     _set_up_print(sheet, t, is_landscape=True)
 
 
 def _list_columns(n_reasons: int, t: Texts) -> list[tuple[str, float, str]]:
     """Return heading, width and name of each column of the list."""
     columns = [
-        (t("workbook.school"), 22.0, "school_unit"),
+        (t("workbook.school"), 15.0, "school_unit"),
         (t("workbook.rank"), 9.0, "rank"),
-        (t("workbook.pupil"), 13.0, "short_id"),
-        (t("workbook.risk"), 11.0, "risk"),
-        (t("workbook.words"), 17.0, "words"),
-        (t("workbook.decision"), 19.0, "decision"),
-        (t("workbook.comment"), 26.0, "comment"),
+        (t("workbook.pupil"), 12.0, "short_id"),
+        (t("workbook.risk"), 10.0, "risk"),
+        (t("workbook.words"), 14.0, "words"),
+        (t("workbook.decision"), 17.0, "decision"),
+        (t("workbook.comment"), 22.0, "comment"),
     ]
     for number in range(1, n_reasons + 1):
-        columns += [
-            (t("workbook.reason", number=number), 38.0, f"reason {number}"),
-            (t("workbook.area", number=number), 18.0, f"area {number}"),
-            (t("workbook.support", number=number), 12.0, f"support {number}"),
-        ]
+        columns.append((t("workbook.reason", number=number), _REASON_WIDTH, f"reason {number}"))
     return [*columns, (t("workbook.pseudonym"), 36.0, "subject_id")]
 
 
 def _list_value(pupil: Mapping[str, Any], name: str, t: Texts) -> Any:
     """Return what stands in one column of a pupil's row, None for an empty cell."""
-    field, _, number = name.partition(" ")
+    _, _, number = name.partition(" ")
     if not number:
         return pupil.get(name)
     if len(pupil["reasons"]) < int(number):
         return None
     reason = pupil["reasons"][int(number) - 1]
-    if field == "support":
-        return t("workbook.is_support" if reason["changeable"] else "workbook.is_not_support")
-    return reason["text" if field == "reason" else "area"]
+    lines = [reason["area"], reason["text"]]
+    return "\n".join([*lines, *([t("workbook.changeable")] if reason["changeable"] else [])])
+
+
+def _reason_height(reasons: Sequence[Mapping[str, Any]]) -> float:
+    """Return the height of a row whose longest reason must be seen in full, in points."""
+    lines = [
+        1 + -(-len(reason["text"]) // int(_REASON_WIDTH - 2)) + bool(reason["changeable"])
+        for reason in reasons
+    ]
+    return 15.5 * max([2, *lines])
 
 
 def _write_cell(

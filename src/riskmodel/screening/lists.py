@@ -29,8 +29,8 @@ class ScreeningSpec(Spec):
     `capacity_per_school` is a number of pupils (an integer) or a share of the school's pupils
     (a decimal number above 0, at most 1; rounded up, so that every school has at least one).
     `cohort` and `point` choose the rows where they carry those columns; without them the
-    latest prediction date is taken. Reasons from `withheld_domains` count in the risk and are
-    not shown: health records have a secrecy of their own.
+    latest prediction date is taken. Reasons from `withheld_domains` or `withheld_features`
+    count in the risk and are not shown: health records have a secrecy of their own.
     """
 
     cohort: str | None = None
@@ -39,6 +39,7 @@ class ScreeningSpec(Spec):
     n_reasons: int = Field(default=3, ge=1, le=10)
     language: Literal["sv", "en"] = "sv"
     withheld_domains: tuple[str, ...] = ("mental_health",)
+    withheld_features: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check_capacity(self) -> Self:
@@ -202,8 +203,9 @@ def build_screening_list(
 
     Notes
     -----
-    A reason is shown only if it raises the risk (contribution above 0) and its domain is not
-    withheld. A capacity above the number of pupils lists the whole school and says so.
+    A reason is shown only if it raises the risk (contribution above 0) and neither its domain
+    nor its feature is withheld. A capacity above the number of pupils lists the whole school
+    and says so.
     """
     selected = select_pupils(rows, spec)
     texts = _reasons_of(selected, rows, reasons)
@@ -283,11 +285,7 @@ def _reasons_of(
 def _reason_columns(texts: Sequence[Sequence[Reason]], spec: ScreeningSpec) -> pd.DataFrame:
     """Return the columns of the first reasons that may be shown."""
     shown = [
-        [
-            reason
-            for reason in of_one
-            if reason.contribution > 0 and reason.domain not in spec.withheld_domains
-        ]
+        [reason for reason in of_one if reason.contribution > 0 and not _is_withheld(reason, spec)]
         for of_one in texts
     ]
     columns: dict[str, Any] = {}
@@ -302,6 +300,11 @@ def _reason_columns(texts: Sequence[Sequence[Reason]], spec: ScreeningSpec) -> p
             [p is not None and bool(p.is_missing) for p in picked], dtype="bool"
         )
     return pd.DataFrame(columns)
+
+
+def _is_withheld(reason: Reason, spec: ScreeningSpec) -> bool:
+    """Tell whether the list's readers may not see a reason."""
+    return reason.domain in spec.withheld_domains or reason.feature in spec.withheld_features
 
 
 def _describe_schools(

@@ -226,7 +226,7 @@ FLOW = [
      "cancelled": 4, "eligible": 3156, "labelled": 3090 - 7 * (year % 3),
      "moved": 3 + 25 * (year % 2), "deceased": 1, "censored": 0, "unknown": 2}
     for year in range(2019, 2026)
-]  # fmt: skip
+] + [{"cohort": "2026/27", "point": "november", "eligible": 3161, "labelled": 4}]  # fmt: skip
 
 IMPORTANCES = {
     "november": [

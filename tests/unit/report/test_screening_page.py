@@ -72,6 +72,14 @@ def test_reasons_show_area_and_what_support_can_change(collect):
     assert "uppgift saknas" in html
 
 
+def test_a_comparison_stands_apart_from_the_value(collect, examples):
+    frame = examples.make_screening_frame(n_schools=1, per_school=2)
+    frame["reason_1"] = ["Frånvaro: 20 % i år (6 % i genomsnitt)", "Skolbyten (alla): 2"]
+    one, two = (pupil["reasons"][0] for pupil in collect(frame=frame)["pupils"])
+    assert (one["main"], one["aside"]) == ("Frånvaro: 20 % i år", "(6 % i genomsnitt)")
+    assert (two["main"], two["aside"]) == ("Skolbyten (alla): 2", "")
+
+
 def test_a_pupil_without_reasons_is_listed_all_the_same(collect, examples):
     frame = examples.make_screening_frame(n_schools=1, per_school=1)
     frame[["reason_1", "reason_2", "reason_3"]] = None

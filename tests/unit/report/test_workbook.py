@@ -52,6 +52,22 @@ def test_the_list_has_every_pupil_with_number_formats(book, data):
     assert sheet.cell(2, len(head)).value == data["pupils"][0]["subject_id"]
 
 
+def test_a_reason_stands_with_its_area_and_what_support_can_change(book, data):
+    sheet = book["Listan"]
+    column = [cell.value for cell in sheet[1]].index("Påverkar mest (1)") + 1
+    for row, pupil in enumerate(data["pupils"], start=2):
+        reason = pupil["reasons"][0]
+        lines = sheet.cell(row, column).value.split("\n")
+        assert lines[:2] == [reason["area"], reason["text"]]
+        assert ("✓ stöd kan påverka" in lines) == reason["changeable"]
+
+
+def test_the_whole_pseudonym_is_not_printed(book):
+    sheet = book["Listan"]
+    assert sheet.print_area == "'Listan'!$A$1:$J$21"
+    assert sheet.cell(1, 11).value == "Hela pseudonymen"
+
+
 def test_the_list_can_be_filtered_and_keeps_its_header(book):
     sheet = book["Listan"]
     assert sheet.auto_filter.ref == f"A1:{sheet.cell(1, sheet.max_column).coordinate[:-1]}21"

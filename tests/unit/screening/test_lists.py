@@ -111,6 +111,13 @@ def test_health_reasons_are_withheld_unless_the_view_may_have_them(make_rows, ma
     assert medical.frame["reason_1"].to_list() == ["kontakter"]
 
 
+def test_single_features_can_be_withheld(make_rows, make_reason):
+    reasons = [make_reason("specialpedagog", feature="contacts"), make_reason("frånvaro")]
+    spec = ScreeningSpec(n_reasons=1, withheld_features=("contacts",))
+    result = build_screening_list(make_rows((1,)), [reasons], spec)
+    assert result.frame["reason_1"].to_list() == ["frånvaro"]
+
+
 def test_the_number_of_reasons_must_fit(make_rows):
     with pytest.raises(UsageError, match="one sequence for each of 11 rows, got 1"):
         build_screening_list(make_rows(), [[]], ScreeningSpec())
