@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from riskmodel.features.specs import FeatureSpec
 
 
+_PIPED_WIDTH = 200
+
+
 def print_line(text: str) -> None:
     """Print a line to standard output.
 
@@ -64,12 +67,17 @@ def print_catalogue(specs: Iterable[FeatureSpec], language: str) -> None:
 
     from riskmodel.features.specs import feature_info
 
-    table = Table("name", "sv" if language == "sv" else "en", "unit", "domain", "missing")
+    table = Table(box=None, pad_edge=False)
+    for title in ("name", "unit", "domain", "missing"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("svenska" if language == "sv" else "English")
     for spec in specs:
         info = feature_info(spec)
-        text = info.name_sv if language == "sv" else info.name_en
-        table.add_row(info.name, text, info.unit, info.domain, info.missing)
-    Console().print(table)
+        text, window = (
+            (info.name_sv, info.window_sv) if language == "sv" else (info.name_en, info.window_en)
+        )
+        table.add_row(info.name, info.unit, info.domain, info.missing, f"{text}, {window}")
+    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
 
 
 class ConsoleProgress:

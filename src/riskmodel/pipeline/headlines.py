@@ -66,7 +66,8 @@ def _show(figure: dict[str, Any], level: float) -> str:
         return f"cannot be said ({figure['reason']})"
     if figure.get("lower") is None:
         return f"{figure['value']:.3f}"
-    return f"{figure['value']:.3f} ({level:.0%} interval {figure['lower']:.3f} to {figure['upper']:.3f})"
+    interval = f"{figure['lower']:.3f} to {figure['upper']:.3f}"
+    return f"{figure['value']:.3f} ({level:.0%} interval {interval})"
 
 
 def _count_flags(folder: RunFolder) -> dict[str, str]:

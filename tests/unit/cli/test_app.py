@@ -1,0 +1,89 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from riskmodel.cli.console import print_headlines
+
+
+def call(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "riskmodel.cli.app", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_help_answers_at_once(tmp_path):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = call("--help", cwd=tmp_path)
+        seconds.append(time.perf_counter() - start)
+    assert done.returncode == 0
+    for verb in ("demo", "init", "simulate", "keygen", "check", "pseudonymise", "cohort",
+                 "features", "train", "evaluate", "audit", "screen", "report", "run"):  # fmt: skip
+        assert verb in done.stdout
+    # Half a second on an idle machine; tests share theirs with others.
+    assert min(seconds) < 1.5
+
+
+def test_the_version_is_shown(tmp_path):
+    import riskmodel
+
+    assert call("--version", cwd=tmp_path).stdout.strip() == f"riskmodel {riskmodel.__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("run", "--config", "none.yaml"), 10, "readable file"),
+        (("features",), 2, "--config"),
+        (("init", "compulsory"), 2, "Did you mean 'compulsory_school'?"),
+        (("frobnicate",), 2, "No such command"),
+        (("check", "identifiers", "none"), 2, "must exist"),
+        (("simulate", "--out", "x", "--granularity", "hour"), 10, "granularity"),
+    ],
+)
+def test_a_mistake_gets_a_clear_error_and_its_exit_code(tmp_path, arguments, code, expected):
+    done = call(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_init_writes_a_template_and_never_overwrites(tmp_path):
+    assert call("init", "upper_secondary", "--out", "mine.yaml", cwd=tmp_path).returncode == 0
+    before = (tmp_path / "mine.yaml").read_bytes()
+    done = call("init", "region", "--out", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (tmp_path / "mine.yaml").read_bytes() == before
+    assert "compulsory_school" in call("init", "--list", cwd=tmp_path).stdout
+
+
+def test_keygen_makes_a_key_and_never_overwrites(tmp_path):
+    path = Path("keys") / "new.key"
+    assert call("keygen", path, cwd=tmp_path).returncode == 0
+    before = (tmp_path / path).read_bytes()
+    done = call("keygen", path, cwd=tmp_path)
+    assert done.returncode == 13
+    assert (tmp_path / path).read_bytes() == before
+    assert before.decode().strip() not in done.stderr
+
+
+def test_the_catalogue_is_listed_in_both_languages(tmp_path):
+    swedish = call("features", "--list", cwd=tmp_path).stdout
+    english = call("features", "--list", "--language", "en", cwd=tmp_path).stdout
+    assert "absence_share_30d" in swedish
+    assert swedish != english
+
+
+def test_headlines_are_aligned_under_their_headings(capsys):
+    print_headlines({"Heading": "", "AUC": "0.9", "Longer name": "x"})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["", "Heading", "  AUC          0.9", "  Longer name  x"]
