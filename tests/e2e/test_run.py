@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import zipfile
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -45,7 +46,9 @@ def test_every_artifact_of_the_contract_is_there(canary_run):
     assert len(features) == len(labels)
     assert set(labels["split"]) == {"train", "test", "none"}
     assert screening["risk"].between(0, 1).all()
-    assert screening.groupby("school_unit").size().max() <= 5
+    listed = screening.groupby("school_unit").size()
+    scored = labels[labels["cohort"] == "2026/27"].groupby("school_unit").size()
+    assert (listed == np.ceil(scored * 0.15 - 1e-9)).all()
     assert {"subject_id", "school_unit", "rank", "reason_1"} <= set(screening.columns)
     for name in ("evaluation.json", "fairness.json", "manifest.json"):
         json.loads((canary_run.out / name).read_text(encoding="utf-8"))
@@ -117,6 +120,17 @@ def test_no_sensitive_attribute_is_a_model_input(canary_run):
     features = pd.read_parquet(canary_run.out / "features.parquet")
     used = {name.split("=")[0] for name in features.columns}
     assert not used & {"sex", "migration_background", "parental_education", "municipality"}
+
+
+def test_no_reason_from_school_health_is_shown_to_the_team(canary_run):
+    features = {info["name"]: info for info in read_json(canary_run.out / "features.json")}
+    assert any(info["domain"] == "mental_health" for info in features.values())
+    screening = pd.read_parquet(canary_run.out / "screening.parquet")
+    domains = screening.filter(regex=r"^domain_").stack()
+    assert "mental_health" not in set(domains)
+    page = (canary_run.out / "screening.html").read_text(encoding="utf-8")
+    names = [i["name_sv"] for i in features.values() if i["domain"] == "mental_health"]
+    assert not [name for name in names if f"{name}:" in page]
 
 
 def test_the_risks_are_calibrated_against_the_truth(canary_run):

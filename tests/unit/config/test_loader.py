@@ -45,7 +45,7 @@ def test_every_error_is_reported_at_once_with_its_place_and_the_nearest_name(tmp
     text = (ROOT / "configs" / "compulsory_school.yaml").read_text(encoding="utf-8")
     broken = (
         text.replace("random_state: 2026", "random_state: -1")
-        .replace("  capacity_per_school: 5", "  capacity_per_scool: 5")
+        .replace("  capacity_per_school: 0.15", "  capacity_per_scool: 0.15")
         .replace("month: 11, day: 1", "month: 11, day: 31")
         .replace("version: 1", "version: 2")
     )

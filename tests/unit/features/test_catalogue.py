@@ -48,7 +48,7 @@ def test_no_two_features_look_the_same_to_a_reader():
 
 def test_health_contacts_tell_of_mental_health_or_of_learning():
     domains = {spec.domain for spec in CATALOGUE if spec.table == "health_contacts"}
-    assert domains == {"mental_health", "reading_language"}
+    assert domains == {"mental_health"}
 
 
 def test_minutes_count_only_where_attendance_was_reported():
