@@ -89,8 +89,8 @@ class MarginCounts:
                 "by": by,
                 "group": group,
                 "pupils": int(pupils),
-                "observed": None if pupils == 0 else happened / pupils,
-                "expected": None if pupils == 0 or np.isnan(risk) else risk / pupils,
+                "observed": None if pupils == 0 else float(happened / pupils),
+                "expected": None if pupils == 0 or np.isnan(risk) else float(risk / pupils),
                 "published": _published(margins, measure, by, group),
             }
             for (measure, by, group), (pupils, risk, happened) in sorted(self.sums.items())
