@@ -101,7 +101,11 @@ def _as_text(given: Any) -> Any:
         return given
     if kind.is_floating() or kind.is_decimal():
         number = given.cast("float64")
-        return _is_whole(number).ifelse(_to_whole(number).cast("string"), number.cast("string"))
+        return ibis.cases(
+            (number.isnan(), ibis.null("string")),
+            (_is_whole(number), _to_whole(number).cast("string")),
+            else_=number.cast("string"),
+        )
     return given.cast("string")
 
 
@@ -147,13 +151,12 @@ def _without_spaces(text: Any) -> Any:
 
 def _is_whole(number: Any) -> Any:
     """Tell which numbers are whole and exactly known."""
-    return (number == number.floor()) & (number.abs() < _MAX_WHOLE)
+    return (number % 1 == 0) & (number.abs() < _MAX_WHOLE)
 
 
 def _to_whole(number: Any) -> Any:
     """Return whole numbers as integers, null where they are not."""
-    whole = ibis.cases((_is_whole(number), number), else_=ibis.null("float64"))
-    return whole.cast("int64")
+    return ibis.cases((_is_whole(number), number.try_cast("int64")), else_=ibis.null("int64"))
 
 
 def _to_boolean(given: Any) -> Any:

@@ -217,12 +217,9 @@ def _check_no_identifiers(
     known = KnownIdentifiers([text for text in raw if _is_distinctive(text)])
     findings = []
     for name, rows in tables.items():
-        for column in rows.columns:
-            if column == SUBJECT or not rows[column].type().is_string():
-                continue
-            values = engine.to_pandas(rows.select(value=rows[column]).distinct())["value"]
-            kinds = find_kinds("\n".join(values.dropna()).encode("utf-8"), known)
-            findings += [f"{name}.{column}: {kind.replace('_', ' ')}" for kind in sorted(kinds)]
+        for column, text in _distinct_texts(engine, rows).items():
+            kinds = sorted(find_kinds(text, known))
+            findings += [f"{name}.{column}: {kind.replace('_', ' ')}" for kind in kinds]
     if findings:
         raise PrivacyError(
             f"`tables` must hold identifiers of persons in no column but their own, got "
@@ -230,6 +227,20 @@ def _check_no_identifiers(
             "another one.",
             findings,
         )
+
+
+def _distinct_texts(engine: Engine, rows: Any) -> dict[str, bytes]:
+    """Return the different texts of each column of text, one to a line."""
+    columns = [name for name, kind in rows.schema().items() if kind.is_string()]
+    texts = {name: rows[name].collect(distinct=True) for name in columns if name != SUBJECT}
+    if not texts:
+        return {}
+    found = engine.to_pandas(rows.aggregate(**texts)).iloc[0]
+    return {
+        name: "\n".join(sorted(found[name])).encode("utf-8")
+        for name in texts
+        if found[name] is not None
+    }
 
 
 def _is_distinctive(text: str) -> bool:

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from riskmodel.core.schema import TABLES, Column, Table
+from riskmodel.errors import DataContractError
+from riskmodel.ingest.readers import SourceSpec, read_source
+
+PLAIN = Table(
+    columns={
+        "person_id": Column(type="string", required=True),
+        "date": Column(type="date", required=True),
+        "note": Column(type="string"),
+        "minutes": Column(type="number"),
+    },
+    date="date",
+)
+EXPECTED = [
+    {"person_id": "a1", "date": "2024-09-02", "note": "Åsa; lång", "minutes": "1,5"},
+    {"person_id": "b2", "date": "2024-09-03", "note": None, "minutes": "20"},
+]
+
+
+def rows_of(engine, spec, table=PLAIN, name="lessons"):
+    frame = engine.to_pandas(read_source(engine, name, table, spec))
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+def findings_of(engine, spec, table=PLAIN):
+    with pytest.raises(DataContractError) as caught:
+        read_source(engine, "lessons", table, spec)
+    assert caught.value.exit_code == 11
+    assert caught.value.__cause__ is None
+    return list(caught.value.findings)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+@pytest.mark.parametrize(("delimiter", "given"), [(";", None), (";", ";"), (",", None), (",", ",")])
+def test_csv_in_every_common_shape(engine, tmp_path, encoding, line, delimiter, given):
+    path = tmp_path / "lektioner.csv"
+    rows = [
+        ["person_id", "date", "note", "minutes"],
+        ["a1", "2024-09-02", '"Åsa; lång"', '"1,5"'],
+        ["b2", "2024-09-03", "", '"20"'],
+    ]
+    text = line.join(delimiter.join(row) for row in rows) + line
+    path.write_bytes(text.encode(encoding))
+    spec = SourceSpec(path=path, encoding=encoding, delimiter=given)
+    assert rows_of(engine, spec) == EXPECTED
+
+
+def test_a_byte_order_mark_is_skipped_even_when_not_announced(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xef\xbb\xbfperson_id;date\na1;2024-09-02\n")
+    assert rows_of(engine, SourceSpec(path=path))[0]["person_id"] == "a1"
+
+
+def test_quoted_cells_may_hold_line_breaks_and_quotes(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'person_id,date,note\r\na1,2024-09-02,"one\r\n""two"""\r\n')
+    assert rows_of(engine, SourceSpec(path=path))[0]["note"] == 'one\r\n"two"'
+
+
+def test_a_header_may_be_quoted_and_hold_the_other_delimiter(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('"person_id";"a,b,c,d,e";"date"\na1;x;2024-09-02\n', encoding="utf-8")
+    assert list(rows_of(engine, SourceSpec(path=path))[0]) == ["person_id", "date"]
+
+
+def test_columns_are_mapped_and_others_left_out(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Elev;Datum;Namn\na1;2024-09-02;Anna\n", encoding="utf-8")
+    spec = SourceSpec(path=path, columns={"person_id": "Elev", "date": "Datum"})
+    assert rows_of(engine, spec) == [{"person_id": "a1", "date": "2024-09-02"}]
+
+
+def test_parquet_keeps_its_types(engine, tmp_path):
+    path = tmp_path / "a.parquet"
+    day = dt.date(2024, 9, 2)
+    pq.write_table(pa.table({"person_id": [7], "date": [day], "minutes": [1.5]}), path)
+    assert rows_of(engine, SourceSpec(path=path)) == [{"person_id": 7, "date": day, "minutes": 1.5}]
+
+
+def write_book(path, rows, title="Blad1"):
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    book.create_sheet("Tom")
+    book.save(path)
+
+
+def test_excel_is_read_as_it_would_be_written(engine, tmp_path):
+    path = tmp_path / "a.xlsx"
+    day = dt.datetime(2024, 9, 2, 8, 10)
+    write_book(
+        path,
+        [
+            ["person_id", "date", "note", "minutes", None],
+            [198112189876, day, "x", 1.5, None],
+            [None, None, None, None, None],
+            ["b2", dt.date(2024, 9, 3), True, 20.0, None],
+        ],
+    )
+    assert rows_of(engine, SourceSpec(path=path, decimal=",", sheet="Blad1")) == [
+        {
+            "person_id": "198112189876",
+            "date": "2024-09-02 08:10:00",
+            "note": "x",
+            "minutes": "1,5",
+        },
+        {"person_id": "b2", "date": "2024-09-03 00:00:00", "note": "true", "minutes": "20"},
+    ]
+    day_first = SourceSpec(path=path, date_format="%d/%m %Y")
+    assert [row["date"] for row in rows_of(engine, day_first)] == ["02/09 2024", "03/09 2024"]
+
+
+def test_the_format_can_be_told_where_the_extension_does_not(engine, tmp_path):
+    path = tmp_path / "extract.dat"
+    path.write_text("person_id;date\na1;2024-09-02\n", encoding="utf-8")
+    assert findings_of(engine, SourceSpec(path=path)) == [
+        "lessons: the file must be readable (extract.dat has no known extension; set `format` "
+        "to csv, parquet or excel)"
+    ]
+    assert len(rows_of(engine, SourceSpec(path=path, format="csv"))) == 1
+
+
+def make_files(folder):
+    (folder / "folder.csv").mkdir()
+    (folder / "empty.csv").touch()
+    (folder / "latin.csv").write_bytes("person_id;date\nÅsa;2024-09-02\n".encode("cp1252"))
+    (folder / "undefined.csv").write_bytes(b"person_id;date\n\x81\x8d;2024-09-02\n")
+    (folder / "twice.csv").write_text("person_id;date;DATE\n", encoding="utf-8")
+    (folder / "ragged.csv").write_text(
+        "person_id;date\na1;2024-09-02\nSECRET1\nSECRET2;2;3\n", encoding="utf-8"
+    )
+    (folder / "quote.csv").write_text('person_id;"date\nSECRET;2\n', encoding="utf-8")
+    (folder / "fake.parquet").write_text("SECRET", encoding="utf-8")
+    (folder / "fake.xlsx").write_text("SECRET", encoding="utf-8")
+    write_book(folder / "blank.xlsx", [])
+    write_book(folder / "twice.xlsx", [["person_id", "date", "Date"]])
+    write_book(folder / "long.xlsx", [["person_id", "date"], ["a", "b", "SECRET"]])
+    pq.write_table(pa.table([[1], [2]], names=["date", "Date"]), folder / "twice.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("gone.csv", {}, "gone.csv does not exist"),
+        ("folder.csv", {}, "folder.csv is a folder"),
+        ("empty.csv", {}, "empty.csv is empty"),
+        ("latin.csv", {}, "encoding (latin.csv is not utf-8)"),
+        ("undefined.csv", {"encoding": "cp1252"}, "encoding (undefined.csv is not cp1252)"),
+        ("twice.csv", {}, "each column once (1 repeated)"),
+        ("ragged.csv", {}, "as many cells as the header (ragged.csv): <10 rows"),
+        ("quote.csv", {}, "quote.csv is no CSV"),
+        ("fake.parquet", {}, "fake.parquet is not Parquet"),
+        ("twice.parquet", {}, "each column once (1 repeated)"),
+        ("fake.xlsx", {}, "fake.xlsx is not Excel"),
+        ("blank.xlsx", {}, "blank.xlsx has no header in its first row"),
+        ("blank.xlsx", {"sheet": "Bald1"}, "has no sheet Bald1. Did you mean 'Blad1'?"),
+        ("twice.xlsx", {}, "each column once (1 repeated)"),
+        ("long.xlsx", {}, "as many cells as the header (long.xlsx): <10 rows"),
+    ],
+)
+def test_an_unfit_file_is_one_clear_finding(engine, tmp_path, name, options, expected):
+    make_files(tmp_path)
+    findings = findings_of(engine, SourceSpec(path=tmp_path / name, **options))
+    assert len(findings) == 1
+    assert findings[0].startswith("lessons: ")
+    assert expected in findings[0]
+    assert "SECRET" not in findings[0]
+
+
+def test_a_file_without_rights_is_a_finding(engine, tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("person_id;date\n", encoding="utf-8")
+
+    def refuse(*_args, **_options):
+        raise PermissionError
+
+    monkeypatch.setattr(type(path), "open", refuse)
+    assert "a.csv gives PermissionError" in findings_of(engine, SourceSpec(path=path))[0]
+
+
+def test_all_problems_of_a_mapping_come_together(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Elev;Datum\na1;2024-09-02\n", encoding="utf-8")
+    spec = SourceSpec(
+        path=path,
+        columns={"person_id": "Elve", "nota": "Datum"},
+        values={"minuets": {"a": "b"}},
+    )
+    assert findings_of(engine, spec) == [
+        "lessons.nota: the mapping must name columns that exist "
+        "(no such column. Did you mean 'note'?)",
+        "lessons.minuets: the mapping must name columns that exist "
+        "(no such column. Did you mean 'minutes'?)",
+        "lessons.person_id: the mapping must name columns that exist "
+        "(no Elve in a.csv. Did you mean 'Elev'?)",
+        "lessons.date: the column must be there (no date in a.csv.)",
+    ]
+
+
+def test_a_csv_file_without_rows_is_an_empty_table(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("person_id;date\n", encoding="utf-8")
+    assert rows_of(engine, SourceSpec(path=path)) == []
+
+
+@pytest.mark.parametrize("text", ["%Y", "%d %B", "", "yyyy-mm-dd", "%Q"])
+def test_a_date_format_must_give_a_day(tmp_path, text):
+    with pytest.raises(ValidationError, match="date_format"):
+        SourceSpec(path=tmp_path / "a.csv", date_format=text)
+
+
+def test_numbers_may_stand_in_a_mapping_of_values(tmp_path):
+    spec = SourceSpec(path=tmp_path / "a.csv", values={"sex": {1: "Man", 2: "Kvinna"}})
+    assert spec.values["sex"] == {"1": "Man", "2": "Kvinna"}
+
+
+def test_large_csv_files_are_read_in_a_stream(engine, tmp_path):
+    path = tmp_path / "large.csv"
+    frame = pd.DataFrame({"person_id": [f"p{i % 50}" for i in range(60_000)]})
+    frame.assign(date="2024-09-02", offered_minutes="45").to_csv(path, index=False, sep=";")
+    assert path.stat().st_size > 1 << 20
+    rows = read_source(engine, "attendance", TABLES["attendance"], SourceSpec(path=path))
+    assert engine.to_pandas(rows.count().as_table()).iloc[0, 0] == 60_000
