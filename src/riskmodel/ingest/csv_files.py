@@ -43,7 +43,8 @@ def open_csv_file(
         Why the file cannot be used.
     """
     codec = "utf-8-sig" if encoding.startswith("utf-8") else encoding
-    if not _is_decodable(path, codec):
+    n_quotes = _count_quotes(path, codec)
+    if n_quotes is None:
         detail = f"{path.name} is not {encoding}"
         return None, [ContractFinding(table, "", "encoding", None, detail)]
     try:
@@ -53,11 +54,13 @@ def open_csv_file(
     repeated = len(names) - len({name.casefold() for name in names})
     if repeated:
         return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
-    file_format = _CsvLayout(names, n_lines, found, codec)
-    findings = _find_broken_rows(table, path, file_format)
+    if n_quotes % 2 and _has_open_quote(path, codec, found):
+        return None, [ContractFinding(table, "", "quotes", None, path.name)]
+    layout = _CsvLayout(names, n_lines, found, codec)
+    findings = _find_broken_rows(table, path, layout)
     if findings:
         return None, findings
-    return pa_dataset.dataset(path, format=file_format.to_format()), []
+    return pa_dataset.dataset(path, format=layout.to_format()), []
 
 
 class _CsvLayout:
@@ -93,17 +96,30 @@ class _CsvLayout:
         )
 
 
-def _is_decodable(path: Path, codec: str) -> bool:
-    """Tell whether all bytes of a file are text in an encoding."""
+def _count_quotes(path: Path, codec: str) -> int | None:
+    """Return how many quotes a file has, or None if it is not text in an encoding."""
     decoder = codecs.getincrementaldecoder(codec)()
+    n_quotes = 0
     try:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 decoder.decode(block)
+                n_quotes += block.count(b'"')
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return False
-    return True
+        return None
+    return n_quotes
+
+
+def _has_open_quote(path: Path, codec: str, delimiter: str) -> bool:
+    """Tell whether a quote that is not closed swallows rows."""
+    try:
+        with path.open("r", encoding=codec, newline="") as stream:
+            for _ in csv.reader(stream, delimiter=delimiter, strict=True):
+                pass
+    except csv.Error:
+        return True
+    return False
 
 
 def _read_header(path: Path, codec: str, delimiter: str | None) -> tuple[list[str], int, str]:

@@ -14,6 +14,7 @@ RULES: dict[str, str] = {
     "file": "the file must be readable",
     "header": "the header must name each column once",
     "encoding": "the text must be in the stated encoding",
+    "quotes": "each quoted cell must be closed",
     "cells": "each row must have as many cells as the header",
     "mapping": "the mapping must name columns that exist",
     "present": "the column must be there",

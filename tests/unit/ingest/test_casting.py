@@ -131,9 +131,9 @@ def test_identifiers_stay_as_given(engine, tmp_path):
     assert frame["person_id"].isna().tolist() == [False, True, True]
 
 
-@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+@given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=20, max_size=200))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @pytest.mark.parametrize("mark", [".", ","])
 def test_every_finite_number_survives_being_written(cast, mark, values):

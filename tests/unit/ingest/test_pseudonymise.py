@@ -105,8 +105,12 @@ def test_another_key_or_domain_gives_other_pseudonyms(pseudonymise, engine, fram
 
 def test_any_order_of_rows_gives_the_same_bytes(pseudonymise, engine, frames, tmp_path):
     hashes = set()
-    for seed in range(3):
-        shuffled = {name: frame.sample(frac=1, random_state=seed) for name, frame in frames.items()}
+    frames["attendance"] = pd.concat([frames["attendance"]] * 3)
+    for seed in range(2):
+        shuffled = {
+            name: frames[name].sample(frac=1, random_state=seed)
+            for name in ("persons", "attendance")
+        }
         for name, table in pseudonymise(shuffled).tables.items():
             engine.write_parquet(table, tmp_path / f"{name}.parquet")
             hashes.add((name, hash_file(tmp_path / f"{name}.parquet")))

@@ -69,6 +69,12 @@ def test_quoted_cells_may_hold_line_breaks_and_quotes(engine, tmp_path):
     assert rows_of(engine, SourceSpec(path=path))[0]["note"] == 'one\r\n"two"'
 
 
+def test_a_quote_inside_a_cell_opens_nothing(engine, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('person_id;date;note\na1;2024-09-02;3" rör\nb2;2024-09-02;x\n', "utf-8")
+    assert [row["note"] for row in rows_of(engine, SourceSpec(path=path))] == ['3" rör', "x"]
+
+
 def test_a_header_may_be_quoted_and_hold_the_other_delimiter(engine, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('"person_id";"a,b,c,d,e";"date"\na1;x;2024-09-02\n', encoding="utf-8")
@@ -143,6 +149,9 @@ def make_files(folder):
         "person_id;date\na1;2024-09-02\nSECRET1\nSECRET2;2;3\n", encoding="utf-8"
     )
     (folder / "quote.csv").write_text('person_id;"date\nSECRET;2\n', encoding="utf-8")
+    (folder / "open.csv").write_text(
+        'person_id;date;note\na;2;"SECRET\nb;2;x\nc;2;y\n', encoding="utf-8"
+    )
     (folder / "fake.parquet").write_text("SECRET", encoding="utf-8")
     (folder / "fake.xlsx").write_text("SECRET", encoding="utf-8")
     write_book(folder / "blank.xlsx", [])
@@ -162,6 +171,7 @@ def make_files(folder):
         ("twice.csv", {}, "each column once (1 repeated)"),
         ("ragged.csv", {}, "as many cells as the header (ragged.csv): <10 rows"),
         ("quote.csv", {}, "quote.csv is no CSV"),
+        ("open.csv", {}, "each quoted cell must be closed (open.csv)"),
         ("fake.parquet", {}, "fake.parquet is not Parquet"),
         ("twice.parquet", {}, "each column once (1 repeated)"),
         ("fake.xlsx", {}, "fake.xlsx is not Excel"),
