@@ -114,7 +114,7 @@ def create_key(path: Path) -> None:
 def load_key(
     key_file: Path | None, key_variable: str | None, *, forbidden: Sequence[Path] = ()
 ) -> PseudonymKey:
-    """Load the key from a file, or from an environment variable where no file is named.
+    """Load the key from a file, or from an environment variable where there is no such file.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def load_key(
         A text file with the key in hexadecimal or base64. Only its owner may be able to read
         it (checked where the system has POSIX modes).
     key_variable : str or None
-        The name of an environment variable with the same text. Used only if `key_file` is
-        None, so that the configuration and not the environment decides.
+        The name of an environment variable with the same text. It serves only where
+        `key_file` is None or does not exist: a key file that is there always decides.
     forbidden : sequence of pathlib.Path, optional
         Folders that the key file must not lie in: the project and the run folder.
 
@@ -138,10 +138,10 @@ def load_key(
         If there is no key, or it is unfit, or others could read it. The message never holds
         any part of the key.
     """
-    if key_file is not None:
+    text = os.environ.get(key_variable, "").strip() if key_variable else ""
+    if key_file is not None and (key_file.exists() or not text):
         return _parse_key(_read_key_file(key_file, forbidden), f"the file {key_file.name}")
-    text = os.environ.get(key_variable, "") if key_variable else ""
-    if not text.strip():
+    if not text:
         where = f"neither a key file nor a value in {key_variable}" if key_variable else "none"
         raise PrivacyError(
             f"`key` must be given, got {where}. "

@@ -61,9 +61,10 @@ def test_hexadecimal_and_base64_give_the_same_key(tmp_path, text):
     assert load_key(path, None).secret == SECRET
 
 
-def test_the_variable_serves_only_where_no_file_is_named(key_file, monkeypatch):
+def test_the_variable_serves_only_where_there_is_no_file(key_file, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, SECRET.hex())
     assert load_key(None, VARIABLE).secret == SECRET
+    assert load_key(tmp_path / "gone.key", VARIABLE).secret == SECRET
     assert load_key(key_file, VARIABLE).secret != SECRET
 
 
