@@ -183,7 +183,7 @@ def _to_date(given: Any, date_format: str | None) -> Any:
         return given.cast("date") if kind.timezone is None else ibis.null("date")
     if date_format is not None:
         formats = [date_format + time for time in _TIMES]
-        return try_strptime(_as_text(given).strip(), formats).cast("date")
+        return _try_strptime(_as_text(given).strip(), formats).cast("date")
     if not kind.is_string():
         return ibis.null("date")
     text = given.strip()
@@ -194,6 +194,6 @@ def _to_date(given: Any, date_format: str | None) -> Any:
     )
 
 
-@ibis.udf.scalar.builtin(signature=(("string", "array<string>"), "timestamp"))
-def try_strptime(text, formats):  # type: ignore[no-untyped-def]
+@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "array<string>"), "timestamp"))
+def _try_strptime(text, formats):  # type: ignore[no-untyped-def]
     """Return the moments in texts, null where none of the formats fits."""

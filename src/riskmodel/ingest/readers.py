@@ -116,8 +116,14 @@ def open_source(
 
     Parameters
     ----------
-    engine, name, table, spec
-        As for `read_source`.
+    engine : Engine
+        Where the table will live.
+    name : str
+        The table's name.
+    table : Table
+        Its schema.
+    spec : SourceSpec
+        Where the file is and how to read it.
 
     Returns
     -------
