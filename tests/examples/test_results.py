@@ -1,5 +1,9 @@
 """The page of results says what the runs' files say, and nothing else."""
 
+import os
+import platform
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,19 +82,17 @@ def test_the_same_runs_give_the_same_page(results, runs):
     assert results.write_page(runs, SECONDS) == results.write_page(runs, SECONDS)
 
 
-def test_the_page_names_no_machine(results, runs):
-    import getpass
-    import platform
-
+def test_the_page_names_no_machine(results, runs, monkeypatch):
+    monkeypatch.setattr(platform, "node", lambda: "canary-host")
     page = results.write_page(runs, SECONDS)
-    assert platform.node() not in page or len(platform.node()) < 4
+    assert "canary-host" not in page
     assert str(results.HERE) not in page
-    assert getpass.getuser() not in page.split() or getpass.getuser() == "root"
+    assert f"{os.cpu_count()} cores" in page
 
 
 def test_tables_have_as_many_cells_in_every_row(results, runs):
     lines = results.write_page(runs, SECONDS).splitlines()
-    for above, below in zip(lines, lines[1:]):
+    for above, below in pairwise(lines):
         if above.startswith("|") and below.startswith("|"):
             assert above.count("|") == below.count("|"), above
 
