@@ -43,7 +43,9 @@ def test_a_killed_stage_leaves_whole_artifacts_and_goes_on_next_time(copied_run,
     assert {path: hash_file(path) for path in before} == before
     e2e_call(stage, "--config", config)
     assert list(out.glob(".partial-*")) == []
-    unchanged = {path for path in before if path.name not in {"tracking.json", "predictions.parquet"}}
+    unchanged = {
+        path for path in before if path.name not in {"tracking.json", "predictions.parquet"}
+    }
     assert {path: hash_file(path) for path in unchanged} == {p: before[p] for p in unchanged}
 
 

@@ -31,7 +31,7 @@ def every_byte(path):
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
         texts = frame.select_dtypes(exclude="number").astype("str")
-        values = [value for name in texts for value in texts[name].unique()]
+        values = [str(value) for name in texts for value in texts[name].unique()]
         return "\n".join([*frame.columns, *values]).encode() + path.read_bytes()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
