@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from riskmodel.core.schema import TABLES
-from riskmodel.engine.session import EngineSpec, open_engine
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
+from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.stage import ingest_tables
 from riskmodel.privacy.keys import PseudonymKey
 

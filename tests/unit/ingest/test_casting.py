@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from riskmodel.core.schema import Column, Table
 from riskmodel.ingest.casting import FAILED, cast_columns
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import SourceSpec
 
 DAY = dt.date(2024, 9, 2)
 BAD = object()

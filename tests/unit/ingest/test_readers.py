@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.errors import DataContractError
-from riskmodel.ingest.readers import SourceSpec, read_source
+from riskmodel.ingest.excel_files import cell_to_text
+from riskmodel.ingest.readers import read_source
+from riskmodel.ingest.specs import SourceSpec
 
 PLAIN = Table(
     columns={
@@ -129,6 +131,22 @@ def test_excel_is_read_as_it_would_be_written(engine, tmp_path):
     assert [row["date"] for row in rows_of(engine, day_first)] == ["02/09 2024", "03/09 2024"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "date_format", "expected"),
+    [
+        (float("nan"), None, None),
+        ("", None, None),
+        (-1.25, None, "-1,25"),
+        (False, None, "false"),
+        (dt.date(2024, 9, 2), None, "2024-09-02"),
+        (dt.date(2024, 9, 2), "%Y%m%d", "20240902"),
+        (dt.time(8, 10), None, "08:10:00"),
+    ],
+)
+def test_cells_as_text(cell, date_format, expected):
+    assert cell_to_text(cell, ",", date_format) == expected
+
+
 def test_the_format_can_be_told_where_the_extension_does_not(engine, tmp_path):
     path = tmp_path / "extract.dat"
     path.write_text("person_id;date\na1;2024-09-02\n", encoding="utf-8")
@@ -149,6 +167,9 @@ def make_files(folder):
         "person_id;date\na1;2024-09-02\nSECRET1\nSECRET2;2;3\n", encoding="utf-8"
     )
     (folder / "quote.csv").write_text('person_id;"date\nSECRET;2\n', encoding="utf-8")
+    (folder / "huge.csv").write_text(
+        "person_id;date\n" + "SECRET" * 500_000 + ";2\n", encoding="utf-8"
+    )
     (folder / "open.csv").write_text(
         'person_id;date;note\na;2;"SECRET\nb;2;x\nc;2;y\n', encoding="utf-8"
     )
@@ -171,6 +192,7 @@ def make_files(folder):
         ("twice.csv", {}, "each column once (1 repeated)"),
         ("ragged.csv", {}, "as many cells as the header (ragged.csv): <10 rows"),
         ("quote.csv", {}, "quote.csv is no CSV"),
+        ("huge.csv", {}, "huge.csv is no CSV"),
         ("open.csv", {}, "each quoted cell must be closed (open.csv)"),
         ("fake.parquet", {}, "fake.parquet is not Parquet"),
         ("twice.parquet", {}, "each column once (1 repeated)"),

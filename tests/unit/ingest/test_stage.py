@@ -8,7 +8,7 @@ import pytest
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.errors import ConfigurationError, DataContractError
 from riskmodel.ingest.findings import RULES, ContractFinding, DataContractReport
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.stage import ingest_tables
 
 
