@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from riskmodel.core.schema import TABLES, Column, Table
-from riskmodel.engine.session import EngineSpec, open_engine
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import DataContractError, RiskmodelError
-from riskmodel.ingest.feature_table import FeatureTableSpec, LabelSpec, read_feature_table
+from riskmodel.ingest.feature_table import read_feature_table
 from riskmodel.ingest.pseudonymise import forget_identities, pseudonymise_tables
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import FeatureTableSpec, LabelSpec, SourceSpec
 from riskmodel.ingest.stage import ingest_tables
 from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.scan import find_identifiers

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from riskmodel.core.schema import Column, Table
 from riskmodel.core.windows import SchoolCalendar, Window
-from riskmodel.engine.session import EngineSpec, open_engine
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.features.aggregations import AGGREGATIONS
 from riskmodel.features.cells import MOST_PLANS, plan_cohort
 from riskmodel.features.compiler import compile_features, compute_features

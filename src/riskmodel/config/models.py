@@ -11,17 +11,16 @@ from riskmodel.cohort.specs import CohortSpec, CrossFittedSplit, TemporalSplit
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.core.spec import Spec
 from riskmodel.core.windows import SchoolCalendar
-from riskmodel.engine.session import EngineSpec
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.features.catalogue import load_catalogue
 from riskmodel.features.specs import FeatureSpec
-from riskmodel.ingest.feature_table import FeatureTableSpec
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import FeatureTableSpec, SourceSpec
 from riskmodel.models.specs import ModelSpec
-from riskmodel.screening.lists import ScreeningSpec
+from riskmodel.screening.specs import ScreeningSpec
 from riskmodel.simulation.spec import SimulationSpec
-from riskmodel.tracking.store import TrackingSpec
+from riskmodel.tracking.specs import TrackingSpec
 
 
 class LegalBasis(Spec):

@@ -13,33 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import duckdb
 import ibis
 import pandas as pd
 import pyarrow as pa
-from pydantic import Field
 
 from riskmodel.core.files import write_atomically
-from riskmodel.core.spec import Spec
 from riskmodel.core.validation import check_columns
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
 _ROW_GROUP_SIZE = 122_880
-
-
-class EngineSpec(Spec):
-    """Which engine runs the tables, and what it may use of the machine.
-
-    `threads` None means all processors, `temporary_folder` None the system's own. The engine
-    spills to the temporary folder when `memory_limit` is reached.
-    """
-
-    kind: Literal["duckdb"] = "duckdb"
-    memory_limit: str = Field(default="4GB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
-    threads: int | None = Field(default=None, ge=1)
-    temporary_folder: Path | None = None
 
 
 class Engine:

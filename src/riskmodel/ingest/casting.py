@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 
 from riskmodel.core.schema import ColumnType, Table
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import SourceSpec
 
 FAILED = "__failed"
 """Ends the name of the column that tells whether a given value is not of its type."""

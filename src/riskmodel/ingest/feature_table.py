@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import Annotated, Literal, Self
 
 import pandas as pd
 import pyarrow as pa
-from pydantic import Field, model_validator
 
-from riskmodel.core.spec import Spec
 from riskmodel.errors import PrivacyError
 from riskmodel.ingest.encoding import encode_columns, to_numbers
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.keys import SUBJECT
-from riskmodel.ingest.readers import SourceSpec
+from riskmodel.ingest.specs import FeatureTableSpec
 from riskmodel.ingest.text_tables import TABLE_NAME, find_absent_columns, read_as_text
 from riskmodel.privacy.identities import normalise_identifiers
 from riskmodel.privacy.keys import PseudonymKey
@@ -28,66 +24,6 @@ NO_DATE = date(1970, 1, 1)
 _ALL = "all"
 _POINT = "table"
 _DAY = pd.ArrowDtype(pa.date32())
-
-
-class LabelSpec(Spec):
-    """Which rows count as not completed: by the values of a column, or by a limit."""
-
-    column: str
-    positive: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] | None = None
-    below: float | None = None
-    at_least: float | None = None
-
-    @model_validator(mode="after")
-    def _check_kind(self) -> Self:
-        """Demand exactly one rule."""
-        given = [self.positive is not None, self.below is not None, self.at_least is not None]
-        if sum(given) != 1 or self.positive == ():
-            raise ValueError("give exactly one of `positive` (values), `below` and `at_least`")
-        return self
-
-
-class FeatureTableSpec(Spec):
-    """A table with one row per person, to be trained on and audited as it is.
-
-    `label` says who did not complete, `id_column` holds the persons' identifiers (left out:
-    rows are numbered), `cluster_column` their school. `sensitive_columns` serve the audit and
-    are features only if `feature_columns` names them; by default all other columns are
-    features. `prediction_date` is the day on which everything in the table was known.
-    """
-
-    path: Path
-    label: LabelSpec
-    format: Literal["csv", "parquet", "excel"] | None = None
-    delimiter: Literal[";", ","] | None = None
-    decimal: Literal[",", "."] = "."
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
-    sheet: str | None = None
-    id_column: str | None = None
-    cluster_column: str | None = None
-    sensitive_columns: tuple[str, ...] = ()
-    feature_columns: tuple[str, ...] | None = None
-    prediction_date: date | None = None
-
-    @model_validator(mode="after")
-    def _check_features(self) -> Self:
-        """Refuse the label and the identifier as features."""
-        taken = {self.label.column, self.id_column} & set(self.feature_columns or ())
-        if taken:
-            raise ValueError("`feature_columns` must not hold the label or the identifier")
-        return self
-
-    @property
-    def source(self) -> SourceSpec:
-        """The reading options alone."""
-        return SourceSpec(
-            path=self.path,
-            format=self.format,
-            delimiter=self.delimiter,
-            decimal=self.decimal,
-            encoding=self.encoding,
-            sheet=self.sheet,
-        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field, field_validator
 
 from riskmodel.core.schema import Table
-from riskmodel.core.spec import Spec
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.csv_files import open_csv_file
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
-
-FileFormat = Literal["csv", "parquet", "excel"]
-
-_FORMATS: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-}
-_SAMPLE_DAY = datetime(2013, 11, 27)
-
-_Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-
-
-class SourceSpec(Spec):
-    """Where a table's extract is and how to read it.
-
-    `columns` maps the library's column names to those of the file; a column that is not
-    mapped has the same name in the file. `values` maps, per column, what the file says to
-    what the library knows; a value mapped to the empty text is missing. `date_format` is a
-    strptime format (by default ISO 8601); a time of day after the date is ignored.
-    `delimiter` and `format` are found out where they are not given.
-    """
-
-    path: Path
-    format: FileFormat | None = None
-    delimiter: Literal[";", ","] | None = None
-    decimal: Literal[",", "."] = "."
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
-    sheet: str | None = None
-    columns: dict[str, str] = Field(default_factory=dict)
-    values: dict[str, dict[_Text, _Text]] = Field(default_factory=dict)
-    date_format: str | None = None
-
-    @field_validator("date_format")
-    @classmethod
-    def _check_date_format(cls, text: str | None) -> str | None:
-        """Demand a format that gives year, month and day."""
-        try:
-            is_fit = text is None or (
-                datetime.strptime(_SAMPLE_DAY.strftime(text), text).date() == _SAMPLE_DAY.date()
-            )
-        except ValueError:
-            is_fit = False
-        if not is_fit:
-            raise ValueError("`date_format` must hold a year, a month and a day, as in '%Y%m%d'")
-        return text
-
-    @property
-    def file_format(self) -> FileFormat | None:
-        """The format, by the file's extension where none is given; None if it is unknown."""
-        return self.format or _FORMATS.get(self.path.suffix.lower())
+from riskmodel.ingest.specs import SourceSpec
 
 
 def read_source(engine: Engine, name: str, table: Table, spec: SourceSpec) -> Any:

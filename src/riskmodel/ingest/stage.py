@@ -24,7 +24,8 @@ from riskmodel.ingest.keys import (
     RESERVED,
     SUBJECT,
 )
-from riskmodel.ingest.readers import SourceSpec, open_source
+from riskmodel.ingest.readers import open_source
+from riskmodel.ingest.specs import SourceSpec
 from riskmodel.privacy.identities import normalise_identifiers
 
 PERSONS = "persons"

@@ -14,7 +14,8 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.ingest.csv_files import open_csv_file
 from riskmodel.ingest.excel_files import cell_to_text, read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
-from riskmodel.ingest.readers import SourceSpec, find_file_problem
+from riskmodel.ingest.readers import find_file_problem
+from riskmodel.ingest.specs import SourceSpec
 
 TABLE_NAME = "feature_table"
 """What findings call the table."""

@@ -31,8 +31,9 @@ from riskmodel.pipeline.tables import KEYS, ModellingTable, read_modelling_table
 from riskmodel.report.model_card import collect_model_card, render_model_card
 from riskmodel.report.screening_page import collect_screening, render_screening
 from riskmodel.report.workbook import write_screening_workbook
-from riskmodel.screening.lists import ScreeningList, ScreeningSpec, build_screening_list
+from riskmodel.screening.lists import ScreeningList, build_screening_list
 from riskmodel.screening.performance import measure_list
+from riskmodel.screening.specs import ScreeningSpec
 from riskmodel.tracking.store import log_results
 
 _SPARE_REASONS = 12

@@ -16,7 +16,6 @@ from riskmodel.core.files import write_text
 from riskmodel.pipeline.headlines import collect_headlines
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runs import load_run, run_selected
-from riskmodel.simulation.region import simulate_region
 from riskmodel.simulation.spec import SimulationSpec
 
 _TEMPLATE = "compulsory_school"
@@ -48,6 +47,8 @@ def simulate_to_folder(
     given = {name: value for name, value in settings.items() if value is not None}
     random_state = given.pop("random_state", region.random_state)
     spec = parse_spec(region.region.model_dump() | given, SimulationSpec, name="simulate")
+    from riskmodel.simulation.region import simulate_region
+
     progress.start("simulate")
     simulate_region(spec, out, random_state=random_state, progress=progress.advance)
     progress.finish(f"{spec.n_pupils:,} pupils")

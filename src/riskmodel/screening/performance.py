@@ -12,7 +12,8 @@ import pandas as pd
 from riskmodel.core.validation import check_columns
 from riskmodel.fairness.intervals import rate_intervals
 from riskmodel.privacy.disclosure import DEFAULT_LIMIT, SUPPRESSED, is_small
-from riskmodel.screening.lists import REQUIRED_COLUMNS, ScreeningSpec, select_pupils
+from riskmodel.screening.lists import REQUIRED_COLUMNS, select_pupils
+from riskmodel.screening.specs import ScreeningSpec
 
 Measure = dict[str, Any]
 

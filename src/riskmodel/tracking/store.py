@@ -14,27 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import Field
 
-from riskmodel.core.spec import Spec
+from riskmodel.tracking.specs import TrackingSpec
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SCORER = "riskmodel.tracking.scorer"
 _MAX_PARAM_LENGTH = 6000
-
-
-class TrackingSpec(Spec):
-    """Where runs are logged.
-
-    Without a `uri` they go to an embedded SQLite store in the run's folder; with one, to a
-    tracking server or a shared store.
-    """
-
-    uri: str | None = None
-    experiment: str = Field(default="riskmodel", min_length=1)
-    model_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from riskmodel.cohort.specs import (
     TemporalSplit,
 )
 from riskmodel.core.windows import CalendarPoint, Horizon, SchoolCalendar
-from riskmodel.engine.session import EngineSpec, open_engine
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
 ENROLMENTS = pa.schema(

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from riskmodel.engine.session import Engine, EngineSpec, open_engine
+from riskmodel.engine.session import Engine, open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
 

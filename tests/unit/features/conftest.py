@@ -9,7 +9,8 @@ import pytest
 
 from riskmodel.core.schema import Column, Table
 from riskmodel.core.windows import SchoolCalendar, Window
-from riskmodel.engine.session import EngineSpec, open_engine
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.features.compiler import compute_features
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import FeatureSpec

@@ -9,7 +9,8 @@ from riskmodel.errors import UsageError
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import SilentProgress
 from riskmodel.pipeline.runner import Stage, run_stages
-from riskmodel.pipeline.runs import Run, list_stages, run_selected
+from riskmodel.pipeline.runs import Run, run_selected
+from riskmodel.pipeline.stages import list_stages
 from riskmodel.pipeline.state import build_manifest
 
 

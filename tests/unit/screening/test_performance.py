@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from riskmodel.errors import UsageError
-from riskmodel.screening.lists import ScreeningSpec
 from riskmodel.screening.performance import measure_list
+from riskmodel.screening.specs import ScreeningSpec
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from riskmodel.tracking.store import TrackingSpec, _flatten, resolve_uri
+from riskmodel.tracking.specs import TrackingSpec
+from riskmodel.tracking.store import _flatten, resolve_uri
 
 
 def test_without_a_server_the_store_lies_in_the_runs_folder(tmp_path):

@@ -1,0 +1,176 @@
+"""The stages of a run in order: what each reads and makes.
+
+The functions that do the work load when they are called, so that reading a configuration, or
+finding that nothing has changed, does not wait for the libraries behind all stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from riskmodel.config.models import RunConfig
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.runner import Stage, StageContext
+
+Inputs = Callable[[RunConfig, RunFolder], Mapping[str, Path]]
+
+_TABLES = (artifacts.FEATURES, artifacts.FEATURE_INFO, artifacts.LABELS)
+_SHOWN = ("title", "purpose", "legal_basis", "is_simulated", "language")
+
+
+def _pseudonymise(context: StageContext) -> str:
+    """Check the extracts and replace identities, or read a ready table."""
+    from riskmodel.pipeline.data import import_table, pseudonymise
+
+    is_table = context.config.feature_table is not None
+    return import_table(context) if is_table else pseudonymise(context)
+
+
+def _cohort(context: StageContext) -> str:
+    """Find who is predicted."""
+    from riskmodel.pipeline.data import cohort
+
+    return cohort(context)
+
+
+def _features(context: StageContext) -> str:
+    """Compute the features."""
+    from riskmodel.pipeline.data import features
+
+    return features(context)
+
+
+def _train(context: StageContext) -> str:
+    """Train the candidates."""
+    from riskmodel.pipeline.training import train
+
+    return train(context)
+
+
+def _evaluate(context: StageContext) -> str:
+    """Measure the candidates."""
+    from riskmodel.pipeline.assessment import evaluate
+
+    return evaluate(context)
+
+
+def _audit(context: StageContext) -> str:
+    """Audit the chosen model."""
+    from riskmodel.pipeline.assessment import audit
+
+    return audit(context)
+
+
+def _screen(context: StageContext) -> str:
+    """Make the list."""
+    from riskmodel.pipeline.delivery import screen
+
+    return screen(context)
+
+
+def _report(context: StageContext) -> str:
+    """Write the model card and the manifest."""
+    from riskmodel.pipeline.delivery import report
+
+    return report(context)
+
+
+def _artifacts(*names: str) -> Inputs:
+    """Return a function that names artifacts as a stage's inputs."""
+    return lambda _, folder: {name: folder.path(name) for name in names}
+
+
+def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
+    """Return the extracts, or the ready table, as inputs."""
+    if config.feature_table is not None:
+        return {"feature_table": config.feature_table.path}
+    return {name: source.path for name, source in config.sources.items()}
+
+
+_FROM_EXTRACTS = (
+    Stage(
+        "pseudonymise",
+        ("sources", "event_tables", "person_attributes", "pseudonyms"),
+        _find_sources,
+        (artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
+        _pseudonymise,
+    ),
+    Stage(
+        "cohort",
+        ("cohort", "calendar"),
+        _artifacts(artifacts.PSEUDONYMISED),
+        (artifacts.LABELS, artifacts.COHORT),
+        _cohort,
+    ),
+    Stage(
+        "features",
+        ("features", "calendar", "event_tables"),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.LABELS),
+        (artifacts.FEATURES, artifacts.FEATURE_INFO),
+        _features,
+    ),
+)
+_FROM_TABLE = (
+    Stage(
+        "pseudonymise",
+        ("feature_table", "pseudonyms"),
+        _find_sources,
+        (*_TABLES, artifacts.SUBJECTS),
+        _pseudonymise,
+    ),
+)
+_TRAIN = Stage(
+    "train",
+    ("name", "random_state", "cohort", "cross_fitting", "models", "tracking"),
+    _artifacts(*_TABLES, artifacts.SUBJECTS),
+    (artifacts.MODEL, artifacts.PREDICTIONS, artifacts.TRAINING, artifacts.TRACKING),
+    _train,
+)
+_EVALUATE = Stage(
+    "evaluate",
+    ("evaluation",),
+    _artifacts(artifacts.PREDICTIONS, artifacts.TRAINING),
+    (artifacts.EVALUATION,),
+    _evaluate,
+)
+_AUDIT = Stage(
+    "audit",
+    (*_SHOWN, "audit", "screening", "random_state"),
+    _artifacts(artifacts.PREDICTIONS, artifacts.TRAINING, artifacts.SUBJECTS),
+    (artifacts.FAIRNESS, artifacts.FAIRNESS_PAGE),
+    _audit,
+)
+_SCREEN = Stage(
+    "screen",
+    (*_SHOWN, "screening", "evaluation"),
+    _artifacts(*_TABLES, artifacts.MODEL, artifacts.TRAINING, artifacts.PREDICTIONS),
+    (artifacts.SCREENING, artifacts.SCREENING_WORKBOOK, artifacts.SCREENING_PAGE),
+    _screen,
+)
+_REPORT = Stage(
+    "report",
+    tuple(RunConfig.model_fields),
+    _artifacts(artifacts.MODEL, artifacts.EVALUATION, artifacts.FAIRNESS, artifacts.TRAINING),
+    (artifacts.MODEL_CARD, artifacts.MANIFEST),
+    _report,
+)
+
+
+def list_stages(config: RunConfig) -> list[Stage]:
+    """Return the stages of a run in order.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+
+    Returns
+    -------
+    list of Stage
+        From the input to the reports. Without `screening` settings there is no list.
+    """
+    first = _FROM_EXTRACTS if config.feature_table is None else _FROM_TABLE
+    screen = (_SCREEN,) if config.screening is not None else ()
+    return [*first, _TRAIN, _EVALUATE, _AUDIT, *screen, _REPORT]
