@@ -13,12 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from riskmodel.errors import DataContractError, PrivacyError
-from riskmodel.ingest.feature_table import (
-    NO_DATE,
-    FeatureTableSpec,
-    LabelSpec,
-    read_feature_table,
-)
+from riskmodel.ingest.feature_table import NO_DATE, read_feature_table
+from riskmodel.ingest.specs import FeatureTableSpec, LabelSpec
 
 TEXT = """id;school;sex;job;paid;age;score;grade
 SIM000000003;S1;F;teacher;yes;"17";1,5;12
