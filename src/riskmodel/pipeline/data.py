@@ -16,7 +16,7 @@ from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import feature_infos
 from riskmodel.ingest.feature_table import read_feature_table
 from riskmodel.ingest.findings import DataContractReport
-from riskmodel.ingest.pseudonymise import pseudonymise_tables
+from riskmodel.ingest.pseudonymise import forget_identities, pseudonymise_tables
 from riskmodel.ingest.stage import ingest_tables
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
@@ -88,6 +88,7 @@ def pseudonymise(context: StageContext) -> str:
         tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
         context.progress.advance(0.5)
         _write_tables(engine, folder, tables.tables, context.progress)
+        forget_identities(engine)
     content = ingested.report.to_dict() | tables.report.to_dict()
     write_json(folder.path(artifacts.DATA_REPORT), content)
     return f"{len(tables.tables)} tables, {content['subjects']} pupils"
@@ -120,7 +121,7 @@ def import_table(context: StageContext) -> str:
     spec, folder = context.config.feature_table, context.folder
     assert spec is not None
     key = find_key(context) if spec.id_column is not None else None
-    table = read_feature_table(spec, key)
+    table = read_feature_table(spec, key, domain=context.config.pseudonyms.domain)
     for name, frame in (
         (artifacts.FEATURES, table.features),
         (artifacts.LABELS, table.labels),
