@@ -52,6 +52,7 @@ METRICS = {
     "average_precision": "Average precision",
     "brier": "Brier score",
     "calibration_slope": "Calibration slope",
+    "calibration_intercept": "Calibration level",
     "precision_at_capacity": "Precision at capacity",
 }
 MEASURES = {
@@ -123,10 +124,14 @@ def write_figure(figure: Mapping[str, Any], digits: int = 3) -> str:
     """Return a figure with its interval, or a dash where it is not defined or not shown."""
     if figure.get("value") is None:
         return "–"
-    text = f"{figure['value']:.{digits}f}"
-    if figure.get("lower") is None or figure.get("upper") is None:
-        return text
-    return f"{text} ({figure['lower']:.{digits}f} to {figure['upper']:.{digits}f})"
+    numbers = [figure.get(name) for name in ("value", "lower", "upper")]
+    value, *ends = (None if n is None else f"{n:.{digits}f}".replace("-", "−") for n in numbers)
+    return f"{value}" if None in ends else f"{value} ({' to '.join(ends)})"
+
+
+def write_row(metrics: Mapping[str, Any]) -> str:
+    """Return a model's figures as the cells of a row."""
+    return " | ".join(write_figure(metrics[name]) for name in METRICS)
 
 
 def write_percent(figure: Mapping[str, Any]) -> str:
@@ -173,11 +178,12 @@ def count_flags(fairness: Mapping[str, Any]) -> dict[str, int]:
 def list_flagged(fairness: Mapping[str, Any]) -> list[str]:
     """Return the comparisons in which a group surely differs from the others."""
     return [
-        f"{' and '.join(attribute['features'])} “{group['group']}”, "
-        f"{MEASURES[name].lower()}: {describe_difference(comparison)}"
+        f"{' and '.join(ATTRIBUTES.get(name, name) for name in attribute['features'])}, "
+        f"{group['group']}, "
+        f"{MEASURES[measure].lower()}: {describe_difference(comparison)}"
         for attribute in fairness["attributes"]
         for group in attribute["groups"]
-        for name, comparison in group["comparisons"].items()
+        for measure, comparison in group["comparisons"].items()
         if comparison["flagged"]
     ]
 
@@ -188,6 +194,19 @@ def describe_difference(comparison: Mapping[str, Any]) -> str:
         return "a sure difference, whose size would give away a small count"
     low, high = 100 * comparison["lower"], 100 * comparison["upper"]
     return f"{100 * comparison['difference']:+.1f} percentage points ({low:.1f} to {high:.1f})"
+
+
+def sort_by_reference(evaluation: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the days on which the chosen model reaches the reference, and those on which not."""
+    found: dict[str, list[str]] = {"reached": [], "missed": [], "costly": []}
+    for point, entry in evaluation["points"].items():
+        day = point.removeprefix("day_")
+        chosen = entry["models"][evaluation["chosen"][point]]["metrics"]["auc"]["value"]
+        is_reached = chosen >= max(REFERENCE[point].values())
+        found["reached" if is_reached else "missed"].append(day)
+        if entry["comparison"]["auc_difference"]["upper"] < 0:
+            found["costly"].append(day)
+    return found
 
 
 def describe_machine() -> str:
@@ -208,10 +227,11 @@ def write_page(results: Mapping[str, dict[str, Any]], seconds: Mapping[str, floa
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"figure": write_figure, "percent": write_percent}
+    environment.filters |= {"figure": write_figure, "percent": write_percent, "row": write_row}
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         **results,
+        **sort_by_reference(results["oulad"]["evaluation"]),
         names=NAMES,
         metrics=METRICS,
         measures=MEASURES,
@@ -219,7 +239,7 @@ def write_page(results: Mapping[str, dict[str, Any]], seconds: Mapping[str, floa
         marking_days=MARKING_DAYS,
         machine=describe_machine(),
         # To 10 seconds: the clock is the one thing here that no seed governs.
-        seconds={name: max(10, round(value, -1)) for name, value in seconds.items()},
+        seconds={name: max(10, round(value / 10) * 10) for name, value in seconds.items()},
         groups=lambda result: list(list_groups(result["fairness"])),
         flags=lambda result: count_flags(result["fairness"]),
         flagged=lambda result: list_flagged(result["fairness"]),
