@@ -50,7 +50,7 @@ def invented(tmp_path_factory):
             "gender": ["M", "F", "F", "M", "F", "M"],
             "region": "Invented Region",
             "highest_education": "A Level or Equivalent",
-            "imd_band": ["10-20", "10-20%", "50-60%", None, "90-100%", "0-10%"],
+            "imd_band": ["10-20", "10-20%", "50-60%", None, "90-100%", "40-50%"],
             "age_band": ["0-35", "35-55", "55<=", "0-35", "0-35", "0-35"],
             "num_of_prev_attempts": [0, 1, 0, 0, 0, 0],
             "studied_credits": 60,

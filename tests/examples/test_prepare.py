@@ -34,6 +34,7 @@ def test_days_before_the_start_lie_before_the_start(prepared):
 def test_the_band_without_its_per_cent_sign_counts_like_the_one_with_it(prepared):
     persons = prepared["persons"].set_index("person_id")["deprivation"]
     assert persons["OULAD-1"] == persons["OULAD-2"] == "more deprived half"
+    assert persons["OULAD-6"] == "more deprived half"
     assert persons["OULAD-3"] == persons["OULAD-5"] == "less deprived half"
     assert pd.isna(persons["OULAD-4"])
 
