@@ -36,7 +36,7 @@ architecture: setup
 	$(BIN)/python -m pytest -q tests/architecture
 
 test: check ## everything that CI runs
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/architecture --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --ignore tests/architecture --cov --cov-report=term --cov-fail-under=90
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .

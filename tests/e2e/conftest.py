@@ -105,8 +105,8 @@ def canary_run(tmp_path_factory):
     region = folder / "region.yaml"
     region.write_text(
         "version: 1\nrandom_state: 7\n"
-        "region: {n_pupils: 4200, first_cohort: 2021, last_cohort: 2027, table_format: csv,"
-        " attendance_grades: [8, 9]}\n",
+        "region: {n_pupils: 3500, first_cohort: 2021, last_cohort: 2027, table_format: csv,"
+        " attendance_grades: [9]}\n",
         encoding="utf-8",
     )
     riskmodel("simulate", "--config", region, "--out", folder / "region", cwd=folder)
