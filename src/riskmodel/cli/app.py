@@ -175,13 +175,14 @@ def features(
 def _run_stages(config: Path, names: list[str] | None, *, force: bool) -> None:
     """Run some stages of a configuration, or all of them."""
     from riskmodel.cli.console import ConsoleProgress, print_headlines
-    from riskmodel.pipeline.headlines import collect_headlines
     from riskmodel.pipeline.runs import load_run, run_selected
 
     run = load_run(config)
     with ConsoleProgress() as progress:
         run_selected(run, names, progress, force=force)
     if names is None:
+        from riskmodel.pipeline.headlines import collect_headlines
+
         print_headlines(collect_headlines(run.config))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -158,7 +159,7 @@ def make_paths_absolute(spec: SpecT, root: Path) -> SpecT:
 def _absolute(value: Any, root: Path) -> Any:
     """Return a field's value with the paths inside it made absolute."""
     if isinstance(value, Path):
-        return root / value.expanduser()
+        return Path(os.path.normpath(root / value.expanduser()))
     if isinstance(value, Spec):
         return make_paths_absolute(value, root)
     if isinstance(value, dict):

@@ -8,6 +8,7 @@ import pandas as pd
 
 import riskmodel
 from riskmodel.config.models import RunConfig
+from riskmodel.ingest.feature_table import NO_DATE
 from riskmodel.pipeline.state import describe_settings, hash_settings
 
 
@@ -53,6 +54,7 @@ def describe_test(predictions: pd.DataFrame) -> dict[str, Any]:
         The model, the point, the cohorts and the last prediction date.
     """
     dates = predictions["prediction_date"].dropna()
+    dates = dates[dates != NO_DATE]
     return {
         "model": str(predictions["model"].iloc[0]),
         "point": str(predictions["point"].iloc[0]),

@@ -17,6 +17,8 @@ from riskmodel.pipeline.runner import Stage, StageContext
 Inputs = Callable[[RunConfig, RunFolder], Mapping[str, Path]]
 
 _TABLES = (artifacts.FEATURES, artifacts.FEATURE_INFO, artifacts.LABELS)
+_TRAINED = (artifacts.TRAINING, artifacts.TRACKING)
+"""What a training leaves behind; its MLflow run must get all that follows from it."""
 _SHOWN = ("title", "purpose", "legal_basis", "is_simulated", "language")
 
 
@@ -131,14 +133,14 @@ _TRAIN = Stage(
 _EVALUATE = Stage(
     "evaluate",
     ("evaluation",),
-    _artifacts(artifacts.PREDICTIONS, artifacts.TRAINING),
+    _artifacts(artifacts.PREDICTIONS, *_TRAINED),
     (artifacts.EVALUATION,),
     _evaluate,
 )
 _AUDIT = Stage(
     "audit",
     (*_SHOWN, "audit", "screening", "random_state"),
-    _artifacts(artifacts.PREDICTIONS, artifacts.TRAINING, artifacts.SUBJECTS),
+    _artifacts(artifacts.PREDICTIONS, *_TRAINED, artifacts.SUBJECTS),
     (artifacts.FAIRNESS, artifacts.FAIRNESS_PAGE),
     _audit,
 )
@@ -152,7 +154,7 @@ _SCREEN = Stage(
 _REPORT = Stage(
     "report",
     tuple(RunConfig.model_fields),
-    _artifacts(artifacts.MODEL, artifacts.EVALUATION, artifacts.FAIRNESS, artifacts.TRAINING),
+    _artifacts(artifacts.MODEL, artifacts.EVALUATION, artifacts.FAIRNESS, *_TRAINED),
     (artifacts.MODEL_CARD, artifacts.MANIFEST),
     _report,
 )

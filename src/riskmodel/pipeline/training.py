@@ -14,6 +14,7 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, write_atomically, write_json
 from riskmodel.core.randomness import derive_seed
 from riskmodel.errors import UsageError
+from riskmodel.ingest.feature_table import NO_DATE
 from riskmodel.models.persistence import save_model
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.models.training import TrainedModels, TrainingFacts, train_candidates
@@ -86,7 +87,6 @@ def _train_point(
             f"`split.train` must hold labelled pupils at the point '{point}', got none. "
             "Check the cohorts and the outcome."
         )
-    dates = rows.labels["prediction_date"]
     spec = config.models
     if not isinstance(config.split, TemporalSplit):
         spec = spec.model_copy(update={"folds": config.split.folds})
@@ -97,9 +97,15 @@ def _train_point(
         spec,
         rows.infos,
         random_state=derive_seed(config.random_state, "train", point),
-        facts=TrainingFacts(point, (str(dates.min()), str(dates.max())), data_hash),
+        facts=TrainingFacts(point, _find_period(rows.labels["prediction_date"]), data_hash),
         progress=advance,
     )
+
+
+def _find_period(dates: pd.Series[Any]) -> tuple[str, str] | None:
+    """Return the first and the last prediction date, or None if a table has none."""
+    dates = dates[dates != NO_DATE]
+    return None if dates.empty else (str(dates.min()), str(dates.max()))
 
 
 def _find_groups(labels: pd.DataFrame) -> pd.Series[str] | None:

@@ -37,7 +37,9 @@ def test_the_region_is_valid():
 def test_relative_paths_start_from_the_file(tmp_path):
     text = (ROOT / "configs" / "compulsory_school.yaml").read_text(encoding="utf-8")
     config = load_spec(write(tmp_path, text), RunConfig)
-    assert config.sources["persons"].path == tmp_path / "../data/region/extracts/persons.parquet"
+    assert (
+        config.sources["persons"].path == tmp_path.parent / "data/region/extracts/persons.parquet"
+    )
     assert config.pseudonyms.key_file == Path("~/.riskmodel/region.key").expanduser()
 
 

@@ -50,7 +50,7 @@ def test_measures_have_intervals_or_reasons(evaluation, card_arguments):
         ({"chosen": "logistic", "log_loss": {"logistic": 0.36, "additive": 0.3599}},
          "då väljs den enklare"),
         ({"chosen": "additive", "log_loss": {"logistic": 0.36, "additive": 0.35}},
-         "den säkert bättre än logistisk regression"),
+         "den bättre än logistisk regression, med mer än ett medelfel"),
         ({"chosen": "additive", "log_loss": {"additive": 0.35}}, "Vald: additiv modell."),
         ({"chosen": "logistic", "reason": "Named in the configuration.",
           "log_loss": {"logistic": 0.36, "additive": 0.3}}, "Vald: logistisk regression."),
