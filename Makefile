@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 DEMO_OUT ?= riskmodel-demo
+# Compiled modules are kept: every command then starts in a fraction of the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test check lint types architecture format lock clean
 

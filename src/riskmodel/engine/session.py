@@ -53,7 +53,7 @@ class Engine:
         self.connection: Any = None
         try:
             self.connection = ibis.duckdb.connect(**_make_settings(spec, self._spill))
-            self.connection.con.execute("SET enable_progress_bar = false")
+            _hide_progress(self.connection)
         except BaseException:
             self.close()
             raise
@@ -245,3 +245,13 @@ def _without_values() -> Iterator[None]:
             f"`tables` must hold values of their declared types, got {type(error).__name__}. "
             "Check the columns' types in the data contract."
         ) from None
+
+
+def _hide_progress(connection: Any) -> None:
+    """Switch the engine's own bar off where it is on.
+
+    In a notebook without widgets it is off, and setting it at all is an error.
+    """
+    found = connection.con.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if found[0][0]:
+        connection.con.execute("SET enable_progress_bar = false")

@@ -175,14 +175,19 @@ def _read_key_file(path: Path, forbidden: Sequence[Path]) -> str:
 
 def _check_place(path: Path, forbidden: Sequence[Path]) -> None:
     """Refuse a key file inside a folder that may be shared."""
-    places = {path.absolute(), path.resolve()}
+    places = _find_places(path)
     for folder in forbidden:
-        roots = {folder.absolute(), folder.resolve()}
+        roots = _find_places(folder)
         if any(place.is_relative_to(root) for place in places for root in roots):
             raise PrivacyError(
                 f"`key_file` must lie outside {folder.name or folder}, got {path.name} inside "
                 "it. Move the key where neither the project nor the results are kept."
             )
+
+
+def _find_places(path: Path) -> set[Path]:
+    """Return where a path is, as written and with links followed, without steps upwards."""
+    return {Path(os.path.normpath(path.absolute())), path.resolve()}
 
 
 def _check_mode(path: Path) -> None:

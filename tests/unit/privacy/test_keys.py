@@ -148,3 +148,14 @@ def test_key_ids_name_the_key():
     assert PseudonymKey(SECRET).key_id == PseudonymKey(SECRET).key_id
     assert PseudonymKey(SECRET).key_id != PseudonymKey(SECRET[::-1]).key_id
     assert PseudonymKey(SECRET).key_id not in SECRET.hex()
+
+
+def test_a_key_beside_a_forbidden_folder_is_allowed_however_it_is_written(tmp_path):
+    (tmp_path / "project").mkdir()
+    create_key(tmp_path / "keys" / "new.key")
+    written = tmp_path / "project" / ".." / "keys" / "new.key"
+    assert load_key(written, None, forbidden=[tmp_path / "project"]).key_id
+    inside = tmp_path / "keys" / ".." / "project" / "new.key"
+    create_key(inside)
+    with pytest.raises(PrivacyError, match="must lie outside"):
+        load_key(inside, None, forbidden=[tmp_path / "project"])
