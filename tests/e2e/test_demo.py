@@ -1,0 +1,23 @@
+"""The first command that anyone tries."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+
+def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
+    done = e2e_call("demo", "--out", "out", "--pupils", "2500", "--seed", "3")
+    places = dict(re.findall(r"(?m)^\s+(\S.*?)\s{2,}(/.*|[A-Z]:\\.*)$", done.stdout))
+    assert set(places) == {"Screening list", "in Excel", "Fairness report", "Model card"}
+    for place in places.values():
+        assert Path(place).stat().st_size > 10_000
+    assert "MLflow run" in done.stdout
+    assert re.search(r"AUC +0\.\d{3} \(95% interval", done.stdout)
+    truth = pd.read_parquet(tmp_path / "out" / "region" / "truth" / "true_risk.parquet")
+    assert truth["true_risk"].between(0, 1).all()
+    again = e2e_call("run", "--config", tmp_path / "out" / "config" / "compulsory_school.yaml")
+    assert again.stderr.count("up to date") == 8
