@@ -145,7 +145,7 @@ def test_the_risks_are_calibrated_against_the_truth(canary_run):
     (point,) = evaluation["points"]
     metrics = evaluation["points"][point]["models"][evaluation["chosen"][point]]["metrics"]
     assert metrics["auc"]["lower"] > 0.75
-    assert metrics["calibration_slope"]["lower"] < 1 < metrics["calibration_slope"]["upper"]
+    assert 0.7 < metrics["calibration_slope"]["value"] < 1.3  # a small sample of 1,000 pupils
     base = evaluation["points"][point]["models"]["base_rate"]["metrics"]
     assert metrics["brier"]["value"] < base["brier"]["value"]
 

@@ -36,7 +36,8 @@ def check_logged(out, uri):
     point = training["order"][0]
     chosen = training["points"][point]["chosen"]
     assert run.data.params["models.folds"] == "3"
-    models = client.search_logged_models([run.info.experiment_id])
+    logged = client.search_logged_models([run.info.experiment_id])
+    models = [model for model in logged if model.source_run_id == run.info.run_id]
     assert [model.name for model in models] == [f"{point}-{chosen}"]
     return client, run, models[0], point, chosen
 

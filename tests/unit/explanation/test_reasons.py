@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -195,5 +196,7 @@ def test_twenty_thousand_pupils_take_less_than_three_seconds() -> None:
     infos = [make_info(name, unit="share") for name in names]
     start = time.process_time()
     texts = reason_texts(explanation, frame, infos, background=dict.fromkeys(names, 0.5))
-    assert time.process_time() - start < 3
+    # Measuring coverage follows every line, which makes such loops several times slower.
+    limit_seconds = 3 if sys.gettrace() is None else 12
+    assert time.process_time() - start < limit_seconds
     assert len(texts) == 20_000
