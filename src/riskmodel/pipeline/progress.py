@@ -36,5 +36,32 @@ class Progress(Protocol):
         """
 
 
-class SilentProgress(Progress):
-    """Listens and says nothing: the bodies above do nothing."""
+class SilentProgress:
+    """Listens and says nothing."""
+
+    def start(self, stage: str) -> None:
+        """Note that a stage begins.
+
+        Parameters
+        ----------
+        stage : str
+            The stage's name.
+        """
+
+    def advance(self, share: float) -> None:
+        """Note how much of the current stage is done.
+
+        Parameters
+        ----------
+        share : float
+            In [0, 1].
+        """
+
+    def finish(self, note: str) -> None:
+        """Note that the current stage ended.
+
+        Parameters
+        ----------
+        note : str
+            What came of it.
+        """
