@@ -39,12 +39,16 @@ class PseudonymSpec(Spec):
 
 
 class EventTableSpec(Spec):
-    """A user's own event table: its columns and the one that places a row in time."""
+    """A user's own event table: its columns and the one that places a row in time.
+
+    `fact_key` names the columns that, with the person, make rows versions of one fact.
+    """
 
     columns: dict[str, Column]
     date: str = "date"
     person: str = "person_id"
     unique: tuple[str, ...] = ()
+    fact_key: tuple[str, ...] = ()
 
     def to_table(self) -> Table:
         """Return the table's schema with the person's identifier and the known date added.
@@ -64,6 +68,7 @@ class EventTableSpec(Spec):
             person=self.person,
             date=self.date,
             unique=self.unique,
+            fact_key=self.fact_key,
             user_declared=True,
         )
 

@@ -20,7 +20,9 @@ class Column(Spec):
 
     `allowed` closes the list of values, `minimum` and `maximum` bound a number. A missing
     value is allowed unless the column is `required`; an absent column is read as wholly
-    missing unless it is `required`.
+    missing unless it is `required`. `known_from` names a date column of the same table before
+    which this column's content was not known (a mark that is set when a placement ends);
+    `is_plan` marks a date that may rightly lie in the future (a planned end).
     """
 
     type: ColumnType
@@ -28,6 +30,8 @@ class Column(Spec):
     allowed: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    known_from: str | None = None
+    is_plan: bool = False
 
 
 class Table(Spec):
@@ -35,13 +39,16 @@ class Table(Spec):
 
     `date` names the column that says when the fact happened, `known_date` the one that says
     when it was known (where it is empty or absent: the day it happened). `unique` columns
-    together may not repeat.
+    together may not repeat. `fact_key` columns, with the person, name one fact: of several
+    rows with the same key the one known last counts and replaces the earlier ones, as a
+    correction does. A row that lacks a column of the key is a fact of its own.
     """
 
     columns: dict[str, Column]
     person: str = "person_id"
     date: str | None = None
     unique: tuple[str, ...] = ()
+    fact_key: tuple[str, ...] = ()
     user_declared: bool = Field(default=False)
 
     @property
@@ -81,8 +88,8 @@ TABLES: dict[str, Table] = {
             "school_year": Column(type="integer", minimum=0, maximum=10),
             "programme": Column(type="string"),
             "start_date": Column(type="date", required=True),
-            "end_date": Column(type="date"),
-            "cancelled": Column(type="boolean"),
+            "end_date": Column(type="date", is_plan=True),
+            "cancelled": Column(type="boolean", known_from="end_date"),
             "known_date": _KNOWN,
         },
         date="start_date",
@@ -91,6 +98,7 @@ TABLES: dict[str, Table] = {
         columns={
             "person_id": _ID,
             "date": Column(type="date", required=True),
+            "lesson": Column(type="string"),
             "offered_minutes": _MINUTES,
             "attended_minutes": _MINUTES,
             "valid_absence_minutes": _MINUTES,
@@ -100,6 +108,7 @@ TABLES: dict[str, Table] = {
             "known_date": _KNOWN,
         },
         date="date",
+        fact_key=("date", "lesson"),
     ),
     "grades": Table(
         columns={
@@ -114,6 +123,7 @@ TABLES: dict[str, Table] = {
             "known_date": _KNOWN,
         },
         date="date",
+        fact_key=("subject", "term", "school_year"),
     ),
     "health_contacts": Table(
         columns={
@@ -143,7 +153,7 @@ TABLES: dict[str, Table] = {
         columns={
             "person_id": _ID,
             "start_date": Column(type="date", required=True),
-            "end_date": Column(type="date"),
+            "end_date": Column(type="date", is_plan=True),
             "measure": Column(
                 type="string",
                 required=True,

@@ -171,7 +171,7 @@ def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -
         value = joined[FEATURE + spec.name]
         filled = value if spec.missing.constant is None else value.fill_null(spec.missing.constant)
         columns[spec.name] = filled.cast("float64")
-        if spec.flag:
+        if spec.has_flag:
             columns[spec.name + FLAG_SUFFIX] = value.isnull().cast("float64")
     return joined.select(**columns).order_by([SUBJECT, PREDICTION])
 

@@ -25,14 +25,20 @@ Domain = Literal[
     "school_environment",
 ]
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
 FLAG_SUFFIX = "__missing"
 """What is added to a feature's name to name the column that says it was missing."""
 
 
 class MissingRule(Spec):
-    """What stands in a feature where no row says anything: nothing, zero or a constant."""
+    """What stands in a feature where no row says anything.
 
-    kind: Literal["keep", "zero", "constant"]
+    Nothing, zero or a constant; or the mean or median of the training rows, which models learn
+    and fill in, while the feature itself stays missing and a flag says so.
+    """
+
+    kind: Literal["keep", "zero", "constant", "mean", "median"]
     value: float | None = Field(default=None, allow_inf_nan=False)
 
     @model_validator(mode="after")
@@ -46,6 +52,11 @@ class MissingRule(Spec):
     def constant(self) -> float | None:
         """What is filled in, or None where nothing is."""
         return 0.0 if self.kind == "zero" else self.value
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether the value is learnt from training rows."""
+        return self.kind in ("mean", "median")
 
 
 class FeatureSpec(Spec):
@@ -81,10 +92,17 @@ class FeatureSpec(Spec):
         A trend is given per this many days.
     where : dict, optional
         Columns and the values of which a row must have one.
+    weekdays : tuple of str, optional
+        Only rows on these days of the week count, such as ``("monday", "friday")``; for
+        `weekday_share` the days of which the share is asked.
+    relative_to : str, optional
+        A column of the cohort, such as ``"school_unit"``: the feature is the pupil's value less
+        the mean value of the others who share the column's value at the same date.
     missing : MissingRule
         What stands where no row counts; may be given as the kind's name.
     flag : bool, default False
-        Whether to add a column that is 1 where the feature was missing.
+        Whether to add a column that is 1 where the feature was missing; a rule that is learnt
+        always has one.
     name_sv, name_en, description_sv, description_en : str
         What readers are shown.
     window_sv, window_en : str
@@ -112,6 +130,8 @@ class FeatureSpec(Spec):
     latest_days: int | None = Field(default=None, ge=1)
     per_days: int = Field(default=7, ge=1)
     where: Conditions = Field(default_factory=dict)
+    weekdays: tuple[Weekday, ...] = ()
+    relative_to: str | None = None
     missing: MissingRule
     flag: bool = False
     name_sv: str = ""
@@ -125,7 +145,7 @@ class FeatureSpec(Spec):
     direction: Literal[-1, 0, 1] = 0
     changeable: bool = False
 
-    @field_validator("value", "denominator", mode="before")
+    @field_validator("value", "denominator", "weekdays", mode="before")
     @classmethod
     def _widen_columns(cls, columns: Any) -> Any:
         """Let one column be given by its name, and none by null."""
@@ -159,7 +179,12 @@ class FeatureSpec(Spec):
     @property
     def columns(self) -> tuple[str, ...]:
         """The feature's columns in `features.parquet`: itself and its missing flag."""
-        return (self.name, self.name + FLAG_SUFFIX) if self.flag else (self.name,)
+        return (self.name, self.name + FLAG_SUFFIX) if self.has_flag else (self.name,)
+
+    @property
+    def has_flag(self) -> bool:
+        """Whether a column says where the feature was missing."""
+        return self.flag or self.missing.is_learnt
 
 
 @dataclass(frozen=True)
@@ -183,7 +208,7 @@ class FeatureInfo:
     window_sv, window_en : str
         The days looked at, as in ``"de senaste 30 dagarna"``.
     missing : str
-        ``"keep"``, ``"zero"`` or ``"constant"``.
+        ``"keep"``, ``"zero"``, ``"constant"``, ``"mean"`` or ``"median"``.
     description_sv, description_en : str
         One sentence on what it measures.
     """
@@ -279,7 +304,7 @@ def feature_infos(specs: Sequence[FeatureSpec]) -> tuple[FeatureInfo, ...]:
     for spec in specs:
         info = feature_info(spec)
         infos.append(info)
-        if spec.flag:
+        if spec.has_flag:
             infos.append(_flag_info(info))
     return tuple(infos)
 
