@@ -157,10 +157,25 @@ class CalendarPoint(Spec):
 
 
 class SchoolCalendar(Spec):
-    """On which day of the year a school year starts, by default 1 July."""
+    """On which days of the year a school year and its spring term start.
+
+    By default 1 July and 1 January. The autumn term starts with the school year.
+    """
 
     month: int = Field(default=7, ge=1, le=12)
     day: int = Field(default=1, ge=1, le=28)
+    spring_month: int = Field(default=1, ge=1, le=12)
+    spring_day: int = Field(default=1, ge=1, le=28)
+
+    @model_validator(mode="after")
+    def _check_terms(self) -> Self:
+        """Demand two terms."""
+        if (self.month, self.day) == (self.spring_month, self.spring_day):
+            raise ValueError(
+                "`spring_month` and `spring_day` must not be the day on which the school year "
+                "starts. Give the first day of the spring term."
+            )
+        return self
 
     def year_start(self, moment: date, years_back: int = 0) -> date:
         """Return the first day of the school year that holds a moment.
@@ -186,16 +201,44 @@ class SchoolCalendar(Spec):
         year = moment.year if this_year <= moment else moment.year - 1
         return date(year - years_back, self.month, self.day)
 
+    def term_start(self, moment: date) -> date:
+        """Return the first day of the term that holds a moment.
+
+        Parameters
+        ----------
+        moment : datetime.date
+            A day.
+
+        Returns
+        -------
+        datetime.date
+            The term's first day.
+
+        Examples
+        --------
+        >>> SchoolCalendar().term_start(date(2023, 11, 1))
+        datetime.date(2023, 7, 1)
+        >>> SchoolCalendar().term_start(date(2024, 2, 1))
+        datetime.date(2024, 1, 1)
+        """
+        this_year = date(moment.year, self.spring_month, self.spring_day)
+        spring = (
+            this_year
+            if this_year <= moment
+            else date(moment.year - 1, self.spring_month, self.spring_day)
+        )
+        return max(spring, self.year_start(moment))
+
 
 class Window(Spec):
     """The days that a feature looks at, always ending just before the prediction date.
 
-    ``lookback`` looks `days` days back; ``school_year`` looks from the school year's first
-    day; ``previous_school_year`` looks at the whole school year before; ``ever`` looks at
-    all that lies before.
+    ``lookback`` looks `days` days back; ``term`` and ``school_year`` look from the first day
+    of the term or school year that holds the prediction date; ``previous_school_year`` looks
+    at the whole school year before; ``ever`` looks at all that lies before.
     """
 
-    kind: Literal["lookback", "school_year", "previous_school_year", "ever"] = "lookback"
+    kind: Literal["lookback", "term", "school_year", "previous_school_year", "ever"] = "lookback"
     days: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -213,7 +256,7 @@ class Window(Spec):
         prediction_date : datetime.date
             The first day that is not seen.
         calendar : SchoolCalendar
-            Where school years start.
+            Where school years and terms start.
 
         Returns
         -------
@@ -228,6 +271,8 @@ class Window(Spec):
         if self.kind == "lookback":
             assert self.days is not None
             return Interval(prediction_date - timedelta(days=self.days), prediction_date)
+        if self.kind == "term":
+            return Interval(calendar.term_start(prediction_date), prediction_date)
         if self.kind == "school_year":
             return Interval(calendar.year_start(prediction_date), prediction_date)
         if self.kind == "previous_school_year":

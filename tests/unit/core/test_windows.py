@@ -18,7 +18,9 @@ from riskmodel.core.windows import (
 dates = st.dates(date(1990, 1, 1), date(2060, 12, 31))
 windows = st.one_of(
     st.builds(Window, days=st.integers(1, 800)),
-    st.sampled_from([Window(kind=k) for k in ("school_year", "previous_school_year", "ever")]),
+    st.sampled_from(
+        [Window(kind=k) for k in ("term", "school_year", "previous_school_year", "ever")]
+    ),
 )
 
 
@@ -45,6 +47,41 @@ def test_school_years_meet_without_gap_or_overlap(prediction_date):
     before = Window(kind="previous_school_year").bounds(prediction_date, calendar)
     assert before.end == now.start
     assert before.days in (365, 366)
+
+
+@given(dates, st.tuples(st.integers(1, 12), st.integers(1, 28)))
+def test_a_term_lies_in_its_school_year_and_holds_no_start_of_another(prediction_date, spring):
+    month, day = spring
+    if spring == (7, 1):
+        return
+    calendar = SchoolCalendar(spring_month=month, spring_day=day)
+    term = Window(kind="term").bounds(prediction_date, calendar)
+    year = Window(kind="school_year").bounds(prediction_date, calendar)
+    assert term.end == prediction_date
+    assert year.start <= term.start
+    assert (term.start.month, term.start.day) in {(7, 1), spring}
+    later = [term.start + timedelta(days=days) for days in range(1, term.days + 1)]
+    assert not {(moment.month, moment.day) for moment in later} & {(7, 1), spring}
+
+
+@pytest.mark.parametrize(
+    ("prediction_date", "start"),
+    [
+        (date(2024, 11, 1), date(2024, 7, 1)),
+        (date(2025, 1, 1), date(2025, 1, 1)),
+        (date(2024, 12, 31), date(2024, 7, 1)),
+        (date(2025, 6, 30), date(2025, 1, 1)),
+        (date(2025, 7, 1), date(2025, 7, 1)),
+    ],
+)
+def test_a_term_starts_with_the_school_year_or_in_january(prediction_date, start):
+    span = Window(kind="term").bounds(prediction_date, SchoolCalendar())
+    assert span == Interval(start, prediction_date)
+
+
+def test_a_school_year_has_two_terms():
+    with pytest.raises(ValidationError, match="first day of the spring term"):
+        SchoolCalendar(spring_month=7, spring_day=1)
 
 
 @given(dates, windows, st.integers(0, 400), st.integers(1, 60))

@@ -86,6 +86,7 @@ def test_infos_cover_every_column_and_survive_json(make_spec):
         (Window(days=30), "de senaste 30 dagarna", "the last 30 days"),
         (Window(days=365), "det senaste året", "the last year"),
         (Window(days=730), "de senaste 2 åren", "the last 2 years"),
+        (Window(kind="term"), "den här terminen", "this term"),
         (Window(kind="school_year"), "det här läsåret", "this school year"),
         (Window(kind="previous_school_year"), "förra läsåret", "last school year"),
         (Window(kind="ever"), "hittills", "so far"),
