@@ -9,7 +9,15 @@ from typing import Any
 import ibis
 import pandas as pd
 
-from riskmodel.cohort.specs import CohortSpec, PredictionDate, TemporalSplit, Where
+from riskmodel.cohort.dates import find_date_errors
+from riskmodel.cohort.leakage import LateCohort, leave_out_late
+from riskmodel.cohort.specs import (
+    CohortSpec,
+    CrossFittedSplit,
+    PredictionDate,
+    TemporalSplit,
+    Where,
+)
 from riskmodel.core.validation import find_missing_columns, suggest_name
 from riskmodel.core.windows import SchoolCalendar, is_before, is_current
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
@@ -20,6 +28,7 @@ LABEL_COLUMNS = (
     "cohort",
     "point",
     "school_unit",
+    "school_class",
     "label",
     "status",
     "outcome_known_date",
@@ -32,6 +41,11 @@ _ENROLMENT_COLUMNS = ("subject_id", "school_unit", "start_date", "end_date")
 _OUTCOME_COLUMNS = ("subject_id", "outcome", "date", "value", "status")
 UNLABELLED = ("deceased", "moved", "censored", "unknown")
 """The statuses of pupils without a label."""
+_CLASS_SIGN = " / "
+_MOST_PUPILS = 0.5
+
+Conditions = tuple[Where, ...]
+"""What an enrolment must meet, all of it."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +77,20 @@ class CohortResult:
     ----------
     labels : pandas.DataFrame
         One row per pupil and prediction date, sorted by prediction date and pupil, with the
-        columns of `LABEL_COLUMNS`. `label` is 1 for not completed, 0 for completed, NaN for
+        columns of `LABEL_COLUMNS`. `school_class` is named together with its school unit and
+        missing where it is not known; `label` is 1 for not completed, 0 for completed, NaN for
         not known; `status` says why (observed, moved, deceased, censored, unknown);
         `outcome_known_date` is when the label was known, None where there is none; `split`
         is train, test or none.
     flow : tuple of FlowCount
         Counts of pupils by step, cohort and point.
+    left_out : tuple of LateCohort
+        Training cohorts left out at a point, since their outcomes were not known in time.
     """
 
     labels: pd.DataFrame
     flow: tuple[FlowCount, ...]
+    left_out: tuple[LateCohort, ...] = ()
 
     def flow_frame(self) -> pd.DataFrame:
         """Return the flow with one row per cohort and point and one column per step.
@@ -96,31 +114,36 @@ def build_cohort(
 ) -> CohortResult:
     """Find who is in the population at each prediction date, and label them.
 
-    A pupil is in the population if an enrolment that meets `where` is current on the
-    prediction date and was known before it (an enrolment that ends on that day is not
+    A pupil is in the population if an enrolment that meets the point's conditions is current
+    on the prediction date and was known before it (an enrolment that ends on that day is not
     current). An enrolment marked as cancelled counts until its end date, because the mark was
     set then; without an end date it never came about. Where several are current, the one
-    that started last gives the school unit, then the first in alphabetical order.
+    that started last gives the school unit, then the first in alphabetical order; it also
+    gives the point and cohort, where points of several grade levels fall on one day.
 
     Of the outcomes inside the window, one completed gives the label 0, else one observed
     gives 1; else the label is missing and the status says whether the pupil died, moved or
-    was censored, or nothing is known.
+    was censored between the prediction date and the window's end, or nothing is known.
+
+    Training cohorts whose outcomes were not known before a point's first test prediction date
+    are left out of training at that point.
 
     Parameters
     ----------
     tables : mapping of str to ibis.Table
         The population's table (columns subject_id, school_unit, start_date, end_date and the
-        ones that `where` names; cancelled and known_date if there are any) and ``outcomes``
+        ones that `where` names; school_class, cancelled and known_date if there are any) and
+        ``outcomes``
         (subject_id, outcome, date, value, status; known_date if there is one).
     spec : CohortSpec
         Population, cohorts, prediction points, outcome and split.
     calendar : SchoolCalendar
-        On which day a school year starts.
+        On which day a school year starts, and when grades are in.
 
     Returns
     -------
     CohortResult
-        Labels and flow.
+        Labels, flow and the cohorts left out of training.
 
     Raises
     ------
@@ -129,46 +152,78 @@ def build_cohort(
     DataContractError
         If a column is missing or has another type.
     ConfigurationError
-        If two prediction dates coincide, or nobody is in the population.
+        If prediction dates are ambiguous or too late, or nobody is in the population at any
+        of a point's dates.
+    LeakageError
+        If a point has nothing left to train on, or a late cohort in a split of its own.
 
     Notes
     -----
     One query over both tables, whatever the number of prediction dates. The result does not
     depend on the order of the rows.
     """
+    _check_dates(spec, calendar)
     dates = spec.prediction_dates(calendar)
-    _check_dates(dates)
-    enrolments, outcomes = _select_tables(tables, spec)
-    points = _make_points(dates)
-    chosen = _choose_enrolments(enrolments, points, spec.population.where, dates)
+    enrolments, outcomes = _select_tables(tables, spec, dates)
+    chosen = _choose_enrolments(enrolments, dates)
     labelled = _attach_outcomes(chosen, outcomes, spec)
     rows = labelled.to_pyarrow().to_pandas()
     eligible = rows[~rows["void"]]
-    if eligible.empty:
-        raise ConfigurationError(
-            "`population` must match an enrolment at a prediction date, got none. "
-            "Check `where`, the cohorts' dates and the dates in the enrolment table."
-        )
-    return CohortResult(_finish(eligible, spec), _count_flow(rows, dates))
+    _check_points(eligible, dates)
+    labels, left_out = _finish(eligible, spec)
+    return CohortResult(labels, _count_flow(rows, dates), left_out)
 
 
-def _check_dates(dates: Sequence[PredictionDate]) -> None:
-    """Refuse two cohorts or points that fall on one day."""
-    names: dict[Any, list[str]] = {}
-    for item in dates:
-        names.setdefault(item.date, []).append(f"{item.cohort} {item.point}")
-    findings = [f"{day}: {', '.join(found)}" for day, found in names.items() if len(found) > 1]
+def _check_dates(spec: CohortSpec, calendar: SchoolCalendar) -> None:
+    """Refuse prediction dates that are ambiguous, or that lie after the outcome."""
+    findings = find_date_errors(spec, calendar)
     if findings:
         raise ConfigurationError(
-            f"`prediction_points` must fall on different days, got {len(findings)} shared. "
-            "Leave out one of the points or cohorts.",
+            "`prediction_points` must fall on different days, or be for different enrolments, "
+            f"before the outcome, got {len(findings)} that do not. Mend each of them.",
             findings,
         )
 
 
-def _select_tables(tables: Mapping[str, Any], spec: CohortSpec) -> tuple[Any, Any]:
+def _check_points(eligible: pd.DataFrame, dates: Sequence[PredictionDate]) -> None:
+    """Refuse points at which nobody is predicted for, or the outcome is known already."""
+    findings = []
+    for point in dict.fromkeys(item.point for item in dates):
+        rows = eligible[eligible["point"] == point]
+        if rows.empty:
+            findings.append(_describe_empty([item for item in dates if item.point == point]))
+        elif rows["label"].isna().all() and rows["was_known"].mean() > _MOST_PUPILS:
+            findings.append(
+                f"prediction_points.{point}: lies after the outcome, which most pupils had before"
+            )
+    if findings:
+        raise ConfigurationError(
+            "`population` must match an enrolment at a date of every prediction point, before "
+            f"the outcome, got {len(findings)} point(s) without. Check the grade levels, "
+            "`where`, the cohorts' dates and the dates in the enrolment table.",
+            findings,
+        )
+
+
+def _describe_empty(dates: Sequence[PredictionDate]) -> str:
+    """Return the finding for a point at which there is nobody."""
+    first, last = dates[0], dates[-1]
+    wanted = "; ".join(
+        f"{column} {', '.join(str(value) for value in values)}"
+        for where in first.conditions
+        for column, values in where.items()
+    )
+    return (
+        f"prediction_points.{first.point}: no enrolment ({wanted or 'any'}) is current from "
+        f"{first.date} (cohort {first.cohort}) to {last.date} (cohort {last.cohort})"
+    )
+
+
+def _select_tables(
+    tables: Mapping[str, Any], spec: CohortSpec, dates: Sequence[PredictionDate]
+) -> tuple[Any, Any]:
     """Return the two tables after checking that they are there with the columns needed."""
-    name, where = spec.population.table, _all_filters(spec)
+    name, where = spec.population.table, _all_filters(dates)
     for needed in (name, "outcomes"):
         if needed not in tables:
             raise UsageError(
@@ -197,15 +252,13 @@ def _select_tables(tables: Mapping[str, Any], spec: CohortSpec) -> tuple[Any, An
     return enrolments, outcomes
 
 
-def _all_filters(spec: CohortSpec) -> dict[str, set[type]]:
-    """Return the columns that the population or a cohort filters on, with the values' types."""
-    filters = [spec.population.where]
-    if isinstance(spec.cohorts, tuple):
-        filters += [period.where for period in spec.cohorts]
+def _all_filters(dates: Sequence[PredictionDate]) -> dict[str, set[type]]:
+    """Return the columns that a point or a cohort filters on, with the values' types."""
     found: dict[str, set[type]] = {}
-    for where in filters:
-        for column, values in where.items():
-            found.setdefault(column, set()).update(type(value) for value in values)
+    for item in dates:
+        for where in item.conditions:
+            for column, values in where.items():
+                found.setdefault(column, set()).update(type(value) for value in values)
     return found
 
 
@@ -231,50 +284,83 @@ def _find_wrong_filters(table: Any, where: Mapping[str, set[type]]) -> list[str]
     return findings
 
 
-def _make_points(dates: Sequence[PredictionDate]) -> Any:
-    """Return the prediction dates as a table."""
+def _make_points(dates: Sequence[PredictionDate], rules: Sequence[Conditions]) -> Any:
+    """Return the prediction dates as a table, each with the number of its conditions."""
     frame = pd.DataFrame(
         {
             "cohort": [item.cohort for item in dates],
             "point": [item.point for item in dates],
+            "rule": [rules.index(item.conditions) for item in dates],
             "prediction_date": [item.date for item in dates],
             "outcome_start": [item.outcome_window.start for item in dates],
             "outcome_end": [item.outcome_window.end for item in dates],
         }
     )
     days = dict.fromkeys(("prediction_date", "outcome_start", "outcome_end"), "date")
-    return ibis.memtable(frame, schema={"cohort": "string", "point": "string", **days})
+    names = {"cohort": "string", "point": "string", "rule": "int64"}
+    return ibis.memtable(frame, schema=names | days)
 
 
-def _match(table: Any, where: Where) -> Any:
+def _match(table: Any, conditions: Conditions) -> Any:
     """Return the condition that a row has one of the values in every column named."""
     condition = ibis.literal(True)
-    for column, values in where.items():
-        condition = condition & table[column].isin(values)
+    for where in conditions:
+        for column, values in where.items():
+            condition = condition & table[column].isin(values)
     return condition
 
 
-def _choose_enrolments(
-    enrolments: Any, points: Any, where: Where, dates: Sequence[PredictionDate]
-) -> Any:
+def _choose_enrolments(enrolments: Any, dates: Sequence[PredictionDate]) -> Any:
     """Return one enrolment per pupil and prediction date; `void` if it never came about."""
-    void = ibis.literal(False)
-    if "cancelled" in enrolments.columns:
-        void = enrolments.cancelled.fill_null(False) & enrolments.end_date.isnull()
-    table = enrolments.filter(_match(enrolments, where)).mutate(void=void)
-    conditions = [is_current(table.start_date, table.end_date, points.prediction_date)]
-    if "known_date" in table.columns:
-        known = is_before(table.known_date, points.prediction_date)
-        conditions.append(table.known_date.isnull() | known)
-    for period in {item.cohort: item.period for item in dates}.values():
-        if period.where:
-            conditions.append((points.cohort != period.name) | _match(table, period.where))
-    joined = table.join(points, conditions)[
-        [*_KEYS, *points.columns[2:], "school_unit", "start_date", "void"]
+    rules = _list_rules(dates)
+    points = _make_points(dates, rules)
+    table = _tidy_enrolments(enrolments)
+    matching = ibis.union(
+        *(
+            table.filter(_match(table, conditions)).mutate(rule=ibis.literal(number, "int64"))
+            for number, conditions in enumerate(rules)
+        )
+    )
+    conditions = [
+        matching.rule == points.rule,
+        is_current(matching.start_date, matching.end_date, points.prediction_date),
+        matching.known_date.isnull() | is_before(matching.known_date, points.prediction_date),
     ]
-    order = [joined.void, joined.start_date.desc(), joined.school_unit]
-    rank = ibis.row_number().over(group_by=[joined[key] for key in _KEYS], order_by=order)
+    joined = matching.join(points, conditions)[
+        [*_KEYS, *points.columns[3:], "school_unit", "school_class", "start_date", "void"]
+    ]
+    school_class = joined.school_class.fill_null("")
+    order = [joined.void, joined.start_date.desc(), joined.school_unit, school_class]
+    rank = ibis.row_number().over(
+        group_by=[joined.subject_id, joined.prediction_date],
+        order_by=[*order, joined.cohort, joined.point],
+    )
     return joined.mutate(rank=rank).filter(lambda row: row["rank"] == 0).drop("rank", "start_date")
+
+
+def _list_rules(dates: Sequence[PredictionDate]) -> list[Conditions]:
+    """Return the different conditions of the prediction dates."""
+    rules: list[Conditions] = []
+    for item in dates:
+        if item.conditions not in rules:
+            rules.append(item.conditions)
+    return rules
+
+
+def _tidy_enrolments(enrolments: Any) -> Any:
+    """Return the enrolments with every optional column and whether they never came about.
+
+    A class is named together with its school, since there is a class 9A at every school.
+    """
+    columns = enrolments.columns
+    void = ibis.literal(False)
+    if "cancelled" in columns:
+        void = enrolments.cancelled.fill_null(False) & enrolments.end_date.isnull()
+    school_class = ibis.null("string")
+    if "school_class" in columns:
+        school_class = enrolments.school_unit + _CLASS_SIGN + enrolments.school_class
+    known = enrolments.known_date if "known_date" in columns else ibis.null("date")
+    return enrolments.mutate(void=void, school_class=school_class, known_date=known)
 
 
 def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:
@@ -291,19 +377,23 @@ def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:
         completed=(table.status == "observed") & (table.value == spec.outcome.completed_value),
         status=table.status,
     )
-    inside = is_current(chosen.outcome_start, chosen.outcome_end, table.day)
-    joined = chosen.join(table, [chosen.subject_id == table.subject_id, inside])
+    joined = chosen.join(table, "subject_id")
+    counts = is_current(joined.outcome_start, joined.outcome_end, joined.day)
+    ahead = is_current(joined.prediction_date, joined.outcome_end, joined.day)
     found = joined.group_by(list(_KEYS)).aggregate(
-        completed_known=joined.known.min(where=joined.completed),
-        observed_known=joined.known.max(where=joined.observed),
-        **{f"is_{name}": (joined.status == name).any() for name in UNLABELLED[:-1]},
+        completed_known=joined.known.min(where=joined.completed & counts),
+        observed_known=joined.known.max(where=joined.observed & counts),
+        was_known=(joined.observed & is_before(joined.day, joined.prediction_date)).any(),
+        **{f"is_{name}": ((joined.status == name) & ahead).any() for name in UNLABELLED[:-1]},
     )
     rows = chosen.left_join(found, list(_KEYS))
     return rows.select(
         *_KEYS,
         "prediction_date",
         "school_unit",
+        "school_class",
         "void",
+        was_known=rows.was_known.fill_null(False),
         label=_make_label(rows),
         status=_make_status(rows),
         outcome_known_date=ibis.coalesce(rows.completed_known, rows.observed_known),
@@ -322,18 +412,30 @@ def _make_status(rows: Any) -> Any:
     return ibis.cases((observed, "observed"), *cases, else_="unknown")
 
 
-def _finish(rows: pd.DataFrame, spec: CohortSpec) -> pd.DataFrame:
-    """Add the split, and put rows and columns in order."""
-    split = spec.split
-    sides = dict.fromkeys(spec.cohort_names, "train")
-    if isinstance(split, TemporalSplit):
-        sides = dict.fromkeys(spec.cohort_names, "none")
-        sides |= dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
+def _finish(rows: pd.DataFrame, spec: CohortSpec) -> tuple[pd.DataFrame, tuple[LateCohort, ...]]:
+    """Put rows and columns in order and add the split, less the cohorts that come too late."""
+    sides = {
+        point.name: _find_sides(spec.split_at(point.name), spec.cohort_names)
+        for point in spec.prediction_points
+    }
+    pairs = zip(rows["point"], rows["cohort"], strict=True)
+    split = pd.Series([sides[point][cohort] for point, cohort in pairs], rows.index, dtype="str")
     labels = rows.assign(
-        split=rows["cohort"].map(sides).astype("str"), label=rows["label"].astype("float64")
+        split=split,
+        label=rows["label"].astype("float64"),
+        school_class=rows["school_class"].astype("str"),
     )
     ordered = labels[list(LABEL_COLUMNS)].sort_values(["prediction_date", "subject_id"])
-    return ordered.reset_index(drop=True)
+    strict = [point.name for point in spec.prediction_points if point.split is not None]
+    return leave_out_late(ordered.reset_index(drop=True), strict=strict)
+
+
+def _find_sides(split: TemporalSplit | CrossFittedSplit, cohorts: Sequence[str]) -> dict[str, str]:
+    """Return each cohort's side of a split."""
+    if not isinstance(split, TemporalSplit):
+        return dict.fromkeys(cohorts, "train")
+    none = dict.fromkeys(cohorts, "none")
+    return none | dict.fromkeys(split.train, "train") | dict.fromkeys(split.test, "test")
 
 
 def _count_flow(rows: pd.DataFrame, dates: Sequence[PredictionDate]) -> tuple[FlowCount, ...]:

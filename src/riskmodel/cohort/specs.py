@@ -11,17 +11,70 @@ from pydantic import Field, model_validator
 
 from riskmodel.core.spec import Spec
 from riskmodel.core.validation import suggest_name
-from riskmodel.core.windows import CalendarPoint, Horizon, Interval, SchoolCalendar
+from riskmodel.core.windows import (
+    CalendarPoint,
+    Horizon,
+    Interval,
+    SchoolCalendar,
+    add_months,
+)
 
 Where = dict[str, tuple[bool | int | str, ...]]
 """Columns and the values of which a row must have one; empty: every row."""
 
 
+GradeLevel = Annotated[int, Field(ge=0, le=13)]
+"""The year of school that a pupil is in."""
+
+
 class PopulationSpec(Spec):
-    """Which rows of the enrolment table make a pupil eligible."""
+    """Which rows of the enrolment table make a pupil eligible.
+
+    `grade_level` is what `grade_column` must hold in the school year that names the cohort, for
+    example 9 for the final year of compulsory school. Where the rules change it is given by the
+    first school year in which it holds, as in ``{2016: 9, 2028: 10}``.
+    """
 
     table: str = "enrolments"
     where: Where = Field(default_factory=dict)
+    grade_level: GradeLevel | dict[int, GradeLevel] | None = None
+    grade_column: str = "school_year"
+
+    @model_validator(mode="after")
+    def _check_grade(self) -> Self:
+        """Refuse to say the grade level twice, or by no year at all."""
+        if self.grade_level is not None and self.grade_column in self.where:
+            raise ValueError(
+                f"`where` must not name `{self.grade_column}` beside `grade_level`. "
+                "Leave one of them out."
+            )
+        if self.grade_level == {}:
+            raise ValueError("`grade_level` must hold at least one school year")
+        return self
+
+    def grade_level_in(self, school_year: int) -> int | None:
+        """Return the grade level that names a cohort by the rules of a school year.
+
+        Parameters
+        ----------
+        school_year : int
+            The calendar year in which it starts.
+
+        Returns
+        -------
+        int or None
+            None where the population is not told by grade levels. Years before the first one
+            given follow its rules.
+
+        Examples
+        --------
+        >>> PopulationSpec(grade_level={2016: 9, 2028: 10}).grade_level_in(2027)
+        9
+        """
+        if not isinstance(self.grade_level, dict):
+            return self.grade_level
+        begun = [year for year in self.grade_level if year <= school_year]
+        return self.grade_level[max(begun) if begun else min(self.grade_level)]
 
 
 class CohortPeriod(Spec):
@@ -107,6 +160,28 @@ class TemporalSplit(Spec):
         return self
 
 
+class PredictionPoint(CalendarPoint):
+    """A point of the cohort's own year, or of another year of their schooling.
+
+    `years_before` says how many school years before the cohort's own year it lies;
+    `grade_level` says the same by the grade level in which the pupils then are. `where`
+    replaces the population's conditions on the same columns. `split` replaces the cohort's at
+    this point, and is taken at its word: no training cohort is left out of it.
+    """
+
+    years_before: int | None = Field(default=None, ge=0, le=20)
+    grade_level: GradeLevel | None = None
+    where: Where = Field(default_factory=dict)
+    split: TemporalSplit | None = None
+
+    @model_validator(mode="after")
+    def _check_level(self) -> Self:
+        """Refuse to say the year twice."""
+        if self.years_before is not None and self.grade_level is not None:
+            raise ValueError("give either `years_before` or `grade_level`, and not both")
+        return self
+
+
 class CrossFittedSplit(Spec):
     """Predict every pupil by a model that was trained on other schools."""
 
@@ -119,12 +194,13 @@ class CohortSpec(Spec):
 
     `cohorts` is a list of named periods, or a range of school years. Every cohort has the
     same prediction points, so that training and test dates lie at the same place of the
-    school year.
+    school year. A cohort is named by one school year (its own year), and its points may lie in
+    other years: the outcome is the same whatever the point.
     """
 
     population: PopulationSpec = PopulationSpec()
     cohorts: tuple[CohortPeriod, ...] | SchoolYearRange
-    prediction_points: tuple[CalendarPoint, ...] = Field(min_length=1)
+    prediction_points: tuple[PredictionPoint, ...] = Field(min_length=1)
     outcome: OutcomeSpec
     split: Annotated[TemporalSplit | CrossFittedSplit, Field(discriminator="kind")]
 
@@ -137,7 +213,7 @@ class CohortSpec(Spec):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        """Demand unique names, and cohorts in the split that exist."""
+        """Demand unique names, cohorts in the splits that exist, and known grade levels."""
         findings = _find_repeated(self.cohort_names, "cohorts")
         findings += _find_repeated([point.name for point in self.prediction_points], "points")
         if not self.cohort_names:
@@ -145,9 +221,73 @@ class CohortSpec(Spec):
         if isinstance(self.split, TemporalSplit):
             findings += _find_unknown(self.split.train, self.cohort_names, "split.train")
             findings += _find_unknown(self.split.test, self.cohort_names, "split.test")
+        for point in self.prediction_points:
+            findings += self._find_unfit(point)
         if findings:
             raise ValueError("; ".join(findings))
         return self
+
+    def _find_unfit(self, point: PredictionPoint) -> list[str]:
+        """Return what is wrong with one point's grade level and split."""
+        place, findings = f"prediction_points.{point.name}", []
+        if point.grade_level is not None and self.population.grade_level is None:
+            findings.append(
+                f"`{place}.grade_level` needs `population.grade_level`, the grade level in the "
+                "school year that names the cohort"
+            )
+        if point.grade_level is not None and isinstance(self.population.grade_level, dict):
+            findings.append(
+                f"`{place}.grade_level` has no fixed distance to a grade level that changes, "
+                "give `years_before` instead"
+            )
+        levels = self.population.grade_level
+        lowest = min(levels.values()) if isinstance(levels, dict) else levels
+        is_told = self.population.grade_column in point.where
+        if lowest is not None and not is_told and self.years_before(point) > lowest:
+            findings.append(
+                f"`{place}.years_before` must be at most {lowest}, the grade level of the cohort"
+            )
+        if point.split is not None:
+            if not isinstance(self.split, TemporalSplit):
+                findings.append(f"`{place}.split` needs a `split` of the kind temporal")
+            for side in ("train", "test"):
+                names = getattr(point.split, side)
+                findings += _find_unknown(names, self.cohort_names, f"{place}.split.{side}")
+        return findings
+
+    def split_at(self, point: str) -> TemporalSplit | CrossFittedSplit:
+        """Return the split that holds at one prediction point.
+
+        Parameters
+        ----------
+        point : str
+            The point's name.
+
+        Returns
+        -------
+        TemporalSplit or CrossFittedSplit
+            The point's own, else the cohort's.
+        """
+        own = {item.name: item.split for item in self.prediction_points}[point]
+        return own or self.split
+
+    def years_before(self, point: PredictionPoint) -> int:
+        """Return how many school years before a cohort's own year a point lies.
+
+        Parameters
+        ----------
+        point : PredictionPoint
+            One of the points.
+
+        Returns
+        -------
+        int
+            Negative for a point in a later year.
+        """
+        own = self.population.grade_level
+        if point.grade_level is not None and isinstance(own, int):
+            return own - point.grade_level
+        return point.years_before or 0
 
     def prediction_dates(self, calendar: SchoolCalendar) -> tuple[PredictionDate, ...]:
         """Return every cohort's prediction dates.
@@ -155,7 +295,7 @@ class CohortSpec(Spec):
         Parameters
         ----------
         calendar : SchoolCalendar
-            On which day a school year starts.
+            On which day a school year starts, and when grades are in.
 
         Returns
         -------
@@ -165,13 +305,17 @@ class CohortSpec(Spec):
         Examples
         --------
         >>> spec = CohortSpec(
-        ...     cohorts=SchoolYearRange(first_year=2023, last_year=2024),
-        ...     prediction_points=(CalendarPoint(name="november", month=11, day=1),),
-        ...     outcome=OutcomeSpec(name="diploma", horizon=Horizon(months=48)),
+        ...     population=PopulationSpec(where={"school_type": ("GR",)}, grade_level=9),
+        ...     cohorts=SchoolYearRange(first_year=2024, last_year=2024),
+        ...     prediction_points=(
+        ...         PredictionPoint(name="year_6", grade_level=6, after="autumn_grades"),
+        ...         PredictionPoint(name="november", month=11, day=1),
+        ...     ),
+        ...     outcome=OutcomeSpec(name="eligible_vocational", horizon=Horizon(months=12)),
         ...     split=CrossFittedSplit(),
         ... )
-        >>> [(row.cohort, str(row.date)) for row in spec.prediction_dates(SchoolCalendar())]
-        [('2023/24', '2023-11-01'), ('2024/25', '2024-11-01')]
+        >>> [(row.point, str(row.date)) for row in spec.prediction_dates(SchoolCalendar())]
+        [('year_6', '2021-12-21'), ('november', '2024-11-01')]
         """
         periods = (
             self.cohorts.periods(calendar)
@@ -179,38 +323,81 @@ class CohortSpec(Spec):
             else self.cohorts
         )
         return tuple(
-            PredictionDate(period, point.name, moment, self.outcome.horizon.bounds(moment))
+            self._place(period, point, calendar)
             for period in periods
             for point in self.prediction_points
-            for moment in [point.date_after(period.start)]
+        )
+
+    def order_points(self, calendar: SchoolCalendar) -> list[str]:
+        """Return the names of the points in the order in which a pupil passes them.
+
+        Parameters
+        ----------
+        calendar : SchoolCalendar
+            When school years start and grades are in.
+
+        Returns
+        -------
+        list of str
+            In order of time; equals as given.
+        """
+        first = self.cohort_names[0]
+        dates = [item for item in self.prediction_dates(calendar) if item.cohort == first]
+        return [item.point for item in sorted(dates, key=lambda item: item.date)]
+
+    def _place(
+        self, period: CohortPeriod, point: PredictionPoint, calendar: SchoolCalendar
+    ) -> PredictionDate:
+        """Return one cohort's date at one point."""
+        years = self.years_before(point)
+        start = add_months(period.start, -12 * years)
+        level = self.population.grade_level_in(calendar.year_start(start).year)
+        grade: Where = {} if level is None else {self.population.grade_column: (level - years,)}
+        moment = point.date_after(start, calendar)
+        horizon = self.outcome.horizon
+        is_counted_from_cohort = years != 0 or horizon.counted_from == "cohort"
+        return PredictionDate(
+            period=period,
+            point=point.name,
+            date=moment,
+            outcome_window=horizon.bounds(moment, period.start if is_counted_from_cohort else None),
+            where=self.population.where | grade | point.where,
         )
 
 
 @dataclass(frozen=True)
 class PredictionDate:
-    """One cohort's date at one point, and when the outcome must fall to count.
+    """One cohort's date at one point, for whom, and when the outcome must fall to count.
 
     Parameters
     ----------
     period : CohortPeriod
-        The cohort.
+        The cohort, which may have conditions of its own.
     point : str
         The name of the point.
     date : datetime.date
         The day of the prediction; nothing known on it or later may be used.
     outcome_window : Interval
         The days on which the outcome counts.
+    where : dict
+        Columns and the values of which an enrolment must have one at this point.
     """
 
     period: CohortPeriod
     point: str
     date: date
     outcome_window: Interval
+    where: Where
 
     @property
     def cohort(self) -> str:
         """The cohort's name."""
         return self.period.name
+
+    @property
+    def conditions(self) -> tuple[Where, ...]:
+        """The point's conditions and the cohort's own, all of which must hold."""
+        return tuple(where for where in (self.where, self.period.where) if where)
 
 
 def _name_school_year(year: int) -> str:

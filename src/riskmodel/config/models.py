@@ -7,9 +7,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from riskmodel.cohort.dates import find_date_errors
 from riskmodel.cohort.specs import CohortSpec, CrossFittedSplit, TemporalSplit
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.core.spec import Spec
+from riskmodel.core.validation import suggest_name
 from riskmodel.core.windows import SchoolCalendar
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.evaluation.specs import EvaluationSpec
@@ -143,6 +145,25 @@ class RunConfig(Spec):
         missing = sorted(needed - set(self.sources))
         if missing:
             raise ValueError(f"`sources` must hold the tables {', '.join(missing)} too")
+        findings = [
+            *(f"cohort.{text}" for text in find_date_errors(self.cohort, self.calendar)),
+            *self._find_unknown_list(self.cohort),
+        ]
+        if findings:
+            raise ValueError("; ".join(findings))
+
+    def _find_unknown_list(self, cohort: CohortSpec) -> list[str]:
+        """Return a finding for a cohort or point of the list that does not exist."""
+        if self.screening is None:
+            return []
+        points = [point.name for point in cohort.prediction_points]
+        known = {"cohort": cohort.cohort_names, "point": points}
+        return [
+            f"screening.{kind}: there is no {kind} '{name}'.{suggest_name(name, names)}"
+            for kind, names in known.items()
+            for name in [getattr(self.screening, kind)]
+            if name is not None and name not in names
+        ]
 
     @property
     def split(self) -> TemporalSplit | CrossFittedSplit:

@@ -84,6 +84,7 @@ TABLES: dict[str, Table] = {
         columns={
             "person_id": _ID,
             "school_unit": Column(type="string", required=True),
+            "school_class": Column(type="string"),
             "school_type": Column(type="string", required=True),
             "school_year": Column(type="integer", minimum=0, maximum=10),
             "programme": Column(type="string"),

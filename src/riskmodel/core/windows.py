@@ -104,39 +104,76 @@ def is_current(starts: Any, ends: Any, moment: Any) -> Any:
     return (starts <= moment) & (ends.isnull() | (ends > moment))
 
 
-class CalendarPoint(Spec):
-    """A named point of each cohort's time, such as 1 November of the final year.
+class DayOfYear(Spec):
+    """A day of the calendar that every year has."""
 
-    Either a day of the calendar (the first such day on or after the cohort's start) or a
-    number of days after the start.
+    month: int = Field(ge=1, le=12)
+    day: int = Field(ge=1, le=31)
+
+    @model_validator(mode="after")
+    def _check_day(self) -> Self:
+        """Demand a day that always exists."""
+        longest = month_lengths.monthrange(2023, self.month)[1]
+        if self.day > longest:
+            raise ValueError(f"`day` must be at most {longest} in that month")
+        return self
+
+    def date_after(self, start: date) -> date:
+        """Return the first such day on or after a day.
+
+        Parameters
+        ----------
+        start : datetime.date
+            A day.
+
+        Returns
+        -------
+        datetime.date
+            Less than a year after `start`.
+
+        Examples
+        --------
+        >>> DayOfYear(month=2, day=1).date_after(date(2023, 7, 1))
+        datetime.date(2024, 2, 1)
+        """
+        same_year = date(start.year, self.month, self.day)
+        return same_year if same_year >= start else date(start.year + 1, self.month, self.day)
+
+
+class CalendarPoint(Spec):
+    """A named point of time in a span that starts on some day, such as 1 November.
+
+    A day of the calendar (the first such day on or after the start), a number of days after
+    the start, or an event of the school calendar: after the autumn or the spring term's grades.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
     month: int | None = Field(default=None, ge=1, le=12)
     day: int | None = Field(default=None, ge=1, le=31)
     offset_days: int | None = Field(default=None, ge=0)
+    after: Literal["autumn_grades", "spring_grades"] | None = None
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        """Demand exactly one of the two ways to name a day, and a day that always exists."""
-        on_calendar = self.month is not None and self.day is not None
-        if on_calendar == (self.offset_days is not None) or (self.month is None) != (
-            self.day is None
-        ):
-            raise ValueError("give either `month` and `day`, or `offset_days`")
+        """Demand exactly one of the ways to name a day, and a day that always exists."""
+        if (self.month is None) != (self.day is None):
+            raise ValueError("`month` and `day` belong together, give both or neither")
+        ways = [self.month, self.offset_days, self.after]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("give one of `month` with `day`, `offset_days`, and `after`")
         if self.month is not None and self.day is not None:
-            longest = month_lengths.monthrange(2023, self.month)[1]
-            if self.day > longest:
-                raise ValueError(f"`day` must be at most {longest} in that month")
+            DayOfYear(month=self.month, day=self.day)
         return self
 
-    def date_after(self, start: date) -> date:
-        """Return the point's date for a cohort that starts on a day.
+    def date_after(self, start: date, calendar: SchoolCalendar) -> date:
+        """Return the point's date in a span that starts on a day.
 
         Parameters
         ----------
         start : datetime.date
-            The cohort's first day.
+            The first day of the span, for example of a school year.
+        calendar : SchoolCalendar
+            When each term's grades are in.
 
         Returns
         -------
@@ -145,37 +182,74 @@ class CalendarPoint(Spec):
 
         Examples
         --------
-        >>> CalendarPoint(name="february", month=2, day=1).date_after(date(2023, 7, 1))
+        >>> february = CalendarPoint(name="february", month=2, day=1)
+        >>> february.date_after(date(2023, 7, 1), SchoolCalendar())
         datetime.date(2024, 2, 1)
         """
         if self.offset_days is not None:
             return start + timedelta(days=self.offset_days)
+        if self.after is not None:
+            return calendar.first_day_after(self.after, start)
         assert self.month is not None
         assert self.day is not None
-        same_year = date(start.year, self.month, self.day)
-        return same_year if same_year >= start else date(start.year + 1, self.month, self.day)
+        return DayOfYear(month=self.month, day=self.day).date_after(start)
 
 
 class SchoolCalendar(Spec):
-    """On which days of the year a school year and its spring term start.
+    """On which days of the year a school year and its terms start, and their grades are in.
 
-    By default 1 July and 1 January. The autumn term starts with the school year.
+    By default a school year starts on 1 July and the spring term on 1 January; the autumn term
+    starts with the school year. Swedish schools set grades at the end of each term (skollagen
+    10:15): those of autumn are in by 20 December, those of spring by 15 June.
     """
 
     month: int = Field(default=7, ge=1, le=12)
     day: int = Field(default=1, ge=1, le=28)
-    spring_month: int = Field(default=1, ge=1, le=12)
-    spring_day: int = Field(default=1, ge=1, le=28)
+    spring_term: DayOfYear = DayOfYear(month=1, day=1)
+    autumn_grades: DayOfYear = DayOfYear(month=12, day=20)
+    spring_grades: DayOfYear = DayOfYear(month=6, day=15)
 
     @model_validator(mode="after")
-    def _check_terms(self) -> Self:
-        """Demand two terms."""
-        if (self.month, self.day) == (self.spring_month, self.spring_day):
-            raise ValueError(
-                "`spring_month` and `spring_day` must not be the day on which the school year "
-                "starts. Give the first day of the spring term."
-            )
+    def _check_order(self) -> Self:
+        """Demand two terms, and grades that are in before the school year is over."""
+        start = date(2022, self.month, self.day)
+        autumn, spring = (day.date_after(start) for day in (self.autumn_grades, self.spring_grades))
+        findings = []
+        if self.spring_term.date_after(start) == start:
+            findings.append("`spring_term` must not be the day on which the school year starts")
+        if autumn >= spring:
+            findings.append("`autumn_grades` must come before `spring_grades` in the school year")
+        if spring + timedelta(days=1) == self.year_start(start, -1):
+            findings.append("`spring_grades` must not be the last day of the school year")
+        if findings:
+            raise ValueError("; ".join(findings))
         return self
+
+    def first_day_after(
+        self, event: Literal["autumn_grades", "spring_grades"], start: date
+    ) -> date:
+        """Return the first day on which a term's grades are known and may be used.
+
+        Parameters
+        ----------
+        event : {"autumn_grades", "spring_grades"}
+            Which grades.
+        start : datetime.date
+            They come in on this day or later.
+
+        Returns
+        -------
+        datetime.date
+            The day after the one on which the grades are in, since what became known on a
+            prediction date does not count yet.
+
+        Examples
+        --------
+        >>> SchoolCalendar().first_day_after("spring_grades", date(2023, 7, 1))
+        datetime.date(2024, 6, 16)
+        """
+        day: DayOfYear = getattr(self, event)
+        return day.date_after(start) + timedelta(days=1)
 
     def year_start(self, moment: date, years_back: int = 0) -> date:
         """Return the first day of the school year that holds a moment.
@@ -221,13 +295,9 @@ class SchoolCalendar(Spec):
         >>> SchoolCalendar().term_start(date(2024, 2, 1))
         datetime.date(2024, 1, 1)
         """
-        this_year = date(moment.year, self.spring_month, self.spring_day)
-        spring = (
-            this_year
-            if this_year <= moment
-            else date(moment.year - 1, self.spring_month, self.spring_day)
-        )
-        return max(spring, self.year_start(moment))
+        start = self.year_start(moment)
+        spring = self.spring_term.date_after(start)
+        return spring if spring <= moment else start
 
 
 class Window(Spec):
@@ -283,31 +353,44 @@ class Window(Spec):
 
 
 class Horizon(Spec):
-    """When an outcome must fall to count: ``[date + gap, date + gap + horizon)``."""
+    """When an outcome must fall to count: ``[date + gap, date + gap + horizon)``.
+
+    With ``counted_from: cohort`` the months are counted from the first day of the cohort's own
+    year, so that the window ends on the same day whatever the prediction date.
+    """
 
     gap_days: int = Field(default=0, ge=0)
     months: int = Field(ge=1)
+    counted_from: Literal["point", "cohort"] = "point"
 
-    def bounds(self, prediction_date: date) -> Interval:
+    def bounds(self, prediction_date: date, cohort_start: date | None = None) -> Interval:
         """Return the outcome interval for one prediction date.
 
         Parameters
         ----------
         prediction_date : datetime.date
             The day of the prediction.
+        cohort_start : datetime.date, optional
+            The first day of the cohort's own year, from which the months are counted if it is
+            given: the interval then starts on it, or after the gap if that is later.
 
         Returns
         -------
         Interval
-            Half-open.
+            Half-open; empty if the prediction date lies after the outcome.
 
         Examples
         --------
         >>> Horizon(months=12).bounds(date(2024, 11, 1))
         Interval(start=datetime.date(2024, 11, 1), end=datetime.date(2025, 11, 1))
+        >>> Horizon(months=12).bounds(date(2021, 11, 1), date(2024, 7, 1))
+        Interval(start=datetime.date(2024, 7, 1), end=datetime.date(2025, 7, 1))
         """
         start = prediction_date + timedelta(days=self.gap_days)
-        return Interval(start, add_months(start, self.months))
+        if cohort_start is None:
+            return Interval(start, add_months(start, self.months))
+        start = max(start, cohort_start)
+        return Interval(start, max(start, add_months(cohort_start, self.months)))
 
 
 def add_months(moment: date, months: int) -> date:

@@ -167,6 +167,7 @@ def _make_labels(keys: pd.DataFrame, school: pd.Series | str, label: pd.Series) 
         cohort=_ALL,
         point=_POINT,
         school_unit=school,
+        school_class=pd.Series(None, index=keys.index, dtype="str"),
         label=label,
         status=label.isna().map({True: "unknown", False: "observed"}).astype("str"),
         outcome_known_date=pd.Series(pd.NaT, index=keys.index, dtype=_DAY),

@@ -165,7 +165,17 @@ def cohort(context: StageContext) -> str:
     _write_frame(folder, artifacts.LABELS, result.labels)
     write_json(folder.path(artifacts.COHORT), _release_flow(result))
     n_labelled = int(result.labels["label"].notna().sum())
-    return f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+    known = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+    return f"{known}{_tell_left_out(result)}"
+
+
+def _tell_left_out(result: CohortResult) -> str:
+    """Return which cohorts are left out of training at which points, or nothing."""
+    names: dict[str, list[str]] = {}
+    for item in result.left_out:
+        names.setdefault(item.point, []).append(item.cohort)
+    told = [f"{point} without {', '.join(cohorts)}" for point, cohorts in names.items()]
+    return f"; not known in time to train on: {'; '.join(told)}" if told else ""
 
 
 def _release_flow(result: CohortResult) -> dict[str, Any]:
@@ -173,7 +183,20 @@ def _release_flow(result: CohortResult) -> dict[str, Any]:
     flow = result.flow_frame()
     steps = flow.select_dtypes("number").columns
     flow[steps] = (flow[steps] / _ROUNDED_TO).round().astype("int64") * _ROUNDED_TO
-    return {"flow": flow.to_dict(orient="records"), "rounded_to": _ROUNDED_TO}
+    left_out = [
+        {
+            "point": item.point,
+            "cohort": item.cohort,
+            "first_test_date": str(item.first_test_date),
+            "known_too_late": round(item.count / _ROUNDED_TO) * _ROUNDED_TO,
+        }
+        for item in result.left_out
+    ]
+    return {
+        "flow": flow.to_dict(orient="records"),
+        "left_out_of_training": left_out,
+        "rounded_to": _ROUNDED_TO,
+    }
 
 
 def features(context: StageContext) -> str:

@@ -47,9 +47,10 @@ def train(context: StageContext) -> str:
     data_hash = hash_file(folder.path(artifacts.FEATURES))
     trained: dict[str, TrainedModels] = {}
     predictions = []
-    for number, point in enumerate(table.points):
+    points = _order_points(config, table)
+    for number, point in enumerate(points):
         rows = table.select(table.labels["point"] == point)
-        advance = _share_of(context.progress.advance, number, len(table.points))
+        advance = _share_of(context.progress.advance, number, len(points))
         trained[point] = _train_point(config, rows, point, data_hash, advance)
         predictions.append(_predict(config, rows, trained[point]))
     _write_models(folder.path(artifacts.MODEL), trained)
@@ -59,6 +60,13 @@ def train(context: StageContext) -> str:
     write_json(folder.path(artifacts.TRAINING), {"order": list(summary), "points": summary})
     _log_training(context, table, trained)
     return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
+
+
+def _order_points(config: RunConfig, table: ModellingTable) -> list[str]:
+    """Return the prediction points in the order in which a pupil passes them."""
+    if config.cohort is None:
+        return table.points
+    return config.cohort.order_points(config.calendar)
 
 
 def _share_of(advance: Callable[[float], None], number: int, total: int) -> Callable[[float], None]:

@@ -15,10 +15,11 @@ from riskmodel.cohort.specs import (
     CrossFittedSplit,
     OutcomeSpec,
     PopulationSpec,
+    PredictionPoint,
     SchoolYearRange,
     TemporalSplit,
 )
-from riskmodel.core.windows import CalendarPoint, Horizon, SchoolCalendar
+from riskmodel.core.windows import Horizon, SchoolCalendar
 from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
@@ -106,8 +107,8 @@ COMPULSORY = CohortSpec(
     population=PopulationSpec(where={"school_type": ("GR",), "school_year": (9,)}),
     cohorts=SchoolYearRange(first_year=2023, last_year=2024),
     prediction_points=(
-        CalendarPoint(name="november", month=11, day=1),
-        CalendarPoint(name="february", month=2, day=1),
+        PredictionPoint(name="november", month=11, day=1),
+        PredictionPoint(name="february", month=2, day=1),
     ),
     outcome=OutcomeSpec(name="eligible_vocational", horizon=Horizon(months=12)),
     split=TemporalSplit(train=("2023/24",), test=("2024/25",)),
@@ -255,7 +256,7 @@ def test_cohorts_side_by_side_are_told_apart_by_their_own_filter(make_tables: Ma
             CohortPeriod(name="2013J", start=date(2013, 10, 1), where={"school_unit": ("2013J",)}),
             CohortPeriod(name="2014B", start=date(2014, 2, 1), where={"school_unit": ("2014B",)}),
         ),
-        prediction_points=(CalendarPoint(name="day_28", offset_days=28),),
+        prediction_points=(PredictionPoint(name="day_28", offset_days=28),),
         outcome=OutcomeSpec(name="passed", horizon=Horizon(months=9)),
         split=TemporalSplit(train=("2013J",), test=("2014B",)),
     )
@@ -372,8 +373,8 @@ def test_two_points_on_one_day_are_refused(make_tables: MakeTables) -> None:
     spec = COMPULSORY.model_copy(
         update={
             "prediction_points": (
-                CalendarPoint(name="november", month=11, day=1),
-                CalendarPoint(name="day_123", offset_days=123),
+                PredictionPoint(name="november", month=11, day=1),
+                PredictionPoint(name="day_123", offset_days=123),
             )
         }
     )

@@ -10,13 +10,14 @@ from riskmodel.cohort.specs import (
     CohortSpec,
     CrossFittedSplit,
     OutcomeSpec,
+    PredictionPoint,
     SchoolYearRange,
     TemporalSplit,
 )
-from riskmodel.core.windows import CalendarPoint, Horizon, SchoolCalendar
+from riskmodel.core.windows import Horizon, SchoolCalendar
 
-NOVEMBER = CalendarPoint(name="november", month=11, day=1)
-FEBRUARY = CalendarPoint(name="february", month=2, day=1)
+NOVEMBER = PredictionPoint(name="november", month=11, day=1)
+FEBRUARY = PredictionPoint(name="february", month=2, day=1)
 OUTCOME = OutcomeSpec(name="eligible_vocational", horizon=Horizon(months=12))
 
 
@@ -51,7 +52,7 @@ def test_named_cohorts_with_days_after_their_start() -> None:
             CohortPeriod(name="2013B", start=date(2013, 2, 1)),
             CohortPeriod(name="2014J", start=date(2014, 10, 1)),
         ),
-        prediction_points=(CalendarPoint(name="day_28", offset_days=28),),
+        prediction_points=(PredictionPoint(name="day_28", offset_days=28),),
         split=TemporalSplit(train=("2013B",), test=("2014J",)),
     )
     dates = spec.prediction_dates(SchoolCalendar())

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from riskmodel.core.windows import (
     CalendarPoint,
+    DayOfYear,
     Horizon,
     Interval,
     SchoolCalendar,
@@ -54,7 +55,7 @@ def test_a_term_lies_in_its_school_year_and_holds_no_start_of_another(prediction
     month, day = spring
     if spring == (7, 1):
         return
-    calendar = SchoolCalendar(spring_month=month, spring_day=day)
+    calendar = SchoolCalendar(spring_term=DayOfYear(month=month, day=day))
     term = Window(kind="term").bounds(prediction_date, calendar)
     year = Window(kind="school_year").bounds(prediction_date, calendar)
     assert term.end == prediction_date
@@ -80,8 +81,33 @@ def test_a_term_starts_with_the_school_year_or_in_january(prediction_date, start
 
 
 def test_a_school_year_has_two_terms():
-    with pytest.raises(ValidationError, match="first day of the spring term"):
-        SchoolCalendar(spring_month=7, spring_day=1)
+    with pytest.raises(ValidationError, match="`spring_term` must not be the day"):
+        SchoolCalendar(spring_term=DayOfYear(month=7, day=1))
+
+
+def test_grades_are_known_the_day_after_they_are_in():
+    calendar = SchoolCalendar()
+    start = date(2024, 7, 1)
+    assert calendar.first_day_after("autumn_grades", start) == date(2024, 12, 21)
+    assert calendar.first_day_after("spring_grades", start) == date(2025, 6, 16)
+    late = SchoolCalendar(autumn_grades=DayOfYear(month=1, day=7))
+    assert late.first_day_after("autumn_grades", start) == date(2025, 1, 8)
+
+
+def test_grades_that_are_in_no_school_year_are_refused_together():
+    with pytest.raises(ValidationError) as caught:
+        SchoolCalendar(
+            autumn_grades=DayOfYear(month=6, day=30), spring_grades=DayOfYear(month=6, day=30)
+        )
+    assert "`autumn_grades` must come before" in str(caught.value)
+    assert "must not be the last day" in str(caught.value)
+
+
+@given(dates, dates)
+def test_a_horizon_of_the_cohort_ends_on_one_day_and_begins_after_the_prediction(moment, start):
+    span = Horizon(months=12, gap_days=3, counted_from="cohort").bounds(moment, start)
+    assert span.start == max(start, moment + timedelta(days=3))
+    assert span.end == max(span.start, add_months(start, 12))
 
 
 @given(dates, windows, st.integers(0, 400), st.integers(1, 60))
@@ -109,14 +135,20 @@ def test_months_are_undone_by_their_opposite_up_to_the_month_end(moment, months)
     assert back.day <= moment.day
 
 
-def test_a_calendar_point_is_the_first_such_day_of_the_cohort():
-    november = CalendarPoint(name="november", month=11, day=1)
-    february = CalendarPoint(name="february", month=2, day=1)
-    day_28 = CalendarPoint(name="day_28", offset_days=28)
-    start = date(2024, 7, 1)
-    assert november.date_after(start) == date(2024, 11, 1)
-    assert february.date_after(start) == date(2025, 2, 1)
-    assert day_28.date_after(start) == date(2024, 7, 29)
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"month": 11, "day": 1}, date(2024, 11, 1)),
+        ({"month": 2, "day": 1}, date(2025, 2, 1)),
+        ({"month": 7, "day": 1}, date(2024, 7, 1)),
+        ({"offset_days": 28}, date(2024, 7, 29)),
+        ({"after": "autumn_grades"}, date(2024, 12, 21)),
+        ({"after": "spring_grades"}, date(2025, 6, 16)),
+    ],
+)
+def test_a_calendar_point_is_the_first_such_day_of_the_cohort(settings, expected):
+    point = CalendarPoint(name="point", **settings)
+    assert point.date_after(date(2024, 7, 1), SchoolCalendar()) == expected
 
 
 @pytest.mark.parametrize(
@@ -128,6 +160,8 @@ def test_a_calendar_point_is_the_first_such_day_of_the_cohort():
         {"month": 2, "day": 29},
         {"month": 11, "day": 1, "offset_days": 3},
         {"offset_days": -1},
+        {"after": "spring_grades", "offset_days": 3},
+        {"after": "easter"},
     ],
 )
 def test_a_calendar_point_that_names_no_single_day_is_refused(settings):
