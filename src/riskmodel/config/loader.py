@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,8 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError
 
 SpecT = TypeVar("SpecT", bound=Spec)
+FindErrors = Callable[[Mapping[str, Any]], list[str]]
+"""A further check of a file's content, which returns findings."""
 
 _MAX_BYTES = 1 << 20
 
@@ -79,7 +82,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_spec(path: Path, spec_type: type[SpecT]) -> SpecT:
+def load_spec(path: Path, spec_type: type[SpecT], find_errors: FindErrors | None = None) -> SpecT:
     """Read a YAML file as one spec, its relative paths taken from the file's folder.
 
     Parameters
@@ -88,6 +91,8 @@ def load_spec(path: Path, spec_type: type[SpecT]) -> SpecT:
         The configuration file.
     spec_type : type of Spec
         What it describes, for example `RunConfig`.
+    find_errors : callable, optional
+        Finds further errors in the file's content.
 
     Returns
     -------
@@ -99,11 +104,17 @@ def load_spec(path: Path, spec_type: type[SpecT]) -> SpecT:
     ConfigurationError
         With every finding: its place, what must be, and the nearest valid name.
     """
-    spec = parse_spec(read_yaml(path), spec_type, name=path.name)
+    spec = parse_spec(read_yaml(path), spec_type, name=path.name, find_errors=find_errors)
     return make_paths_absolute(spec, path.resolve().parent)
 
 
-def parse_spec(content: Mapping[str, Any], spec_type: type[SpecT], *, name: str) -> SpecT:
+def parse_spec(
+    content: Mapping[str, Any],
+    spec_type: type[SpecT],
+    *,
+    name: str,
+    find_errors: FindErrors | None = None,
+) -> SpecT:
     """Return plain values as a spec.
 
     Parameters
@@ -114,6 +125,8 @@ def parse_spec(content: Mapping[str, Any], spec_type: type[SpecT], *, name: str)
         What they describe.
     name : str
         Where they come from, as the reader knows it.
+    find_errors : callable, optional
+        Finds further errors, which are reported together with those of the spec.
 
     Returns
     -------
@@ -125,15 +138,20 @@ def parse_spec(content: Mapping[str, Any], spec_type: type[SpecT], *, name: str)
     ConfigurationError
         With every finding.
     """
+    spec, findings = None, []
     try:
-        return spec_type.model_validate(content)
+        spec = spec_type.model_validate(content)
     except ValidationError as error:
-        findings = [_describe(item, spec_type) for item in error.errors(include_input=False)]
+        findings = [_describe(item, spec_type) for item in error.errors()]
+    if find_errors is not None:
+        findings += find_errors(content)
+    if spec is None or findings:
         raise ConfigurationError(
             f"`{name}` must be a valid configuration, got {len(findings)} finding(s). "
             "Mend each of them.",
             findings,
-        ) from None
+        )
+    return spec
 
 
 def make_paths_absolute(spec: SpecT, root: Path) -> SpecT:
@@ -178,11 +196,22 @@ def _yaml_place(error: Exception) -> str:
 
 def _describe(item: Any, spec_type: type[Spec]) -> str:
     """Return one finding: its place in the file, what must be, and the nearest name."""
-    place = ".".join(str(part) for part in item["loc"]) or "the file"
+    place = _write_place(item["loc"]) or "the file"
     if item["type"] == "extra_forbidden":
         valid = _field_names(spec_type, item["loc"][:-1])
         return f"{place}: there is no such setting.{suggest_name(str(item['loc'][-1]), valid)}"
-    return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    text = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "literal_error":
+        valid = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+        return f"{place}: {text}.{suggest_name(str(item['input']), valid)}"
+    return f"{place}: {text}"
+
+
+def _write_place(parts: Iterable[str | int]) -> str:
+    """Return a place in the file, such as ``features.declared[3].value``."""
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
+    ).removeprefix(".")
 
 
 def _field_names(spec_type: type[BaseModel], place: tuple[str | int, ...]) -> list[str]:

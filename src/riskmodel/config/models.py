@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from riskmodel.cohort.dates import find_date_errors
 from riskmodel.cohort.specs import CohortSpec, CrossFittedSplit, TemporalSplit
@@ -16,7 +16,7 @@ from riskmodel.core.windows import SchoolCalendar
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.fairness.specs import AuditSpec
-from riskmodel.features.catalogue import load_catalogue
+from riskmodel.features.catalogue import list_catalogues, load_catalogue
 from riskmodel.features.specs import FeatureSpec
 from riskmodel.ingest.specs import FeatureTableSpec, SourceSpec
 from riskmodel.models.specs import ModelSpec
@@ -81,6 +81,15 @@ class FeaturesSpec(Spec):
     catalogue: str | None = None
     exclude: tuple[str, ...] = ()
     declared: tuple[FeatureSpec, ...] = ()
+
+    @field_validator("catalogue")
+    @classmethod
+    def _check_catalogue(cls, name: str | None) -> str | None:
+        """Demand a catalogue that there is."""
+        names = list_catalogues()
+        if name is not None and name not in names:
+            raise ValueError(f"must be one of {', '.join(names)}.{suggest_name(name, names)}")
+        return name
 
     def select(self) -> tuple[FeatureSpec, ...]:
         """Return the features in order: the catalogue's, then the declared ones.

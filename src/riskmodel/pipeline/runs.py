@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from riskmodel.config.feature_checks import find_feature_errors
 from riskmodel.config.loader import load_spec
 from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import suggest_name
@@ -44,7 +45,7 @@ def load_run(path: Path) -> Run:
     Run
         Ready to go.
     """
-    return Run(load_spec(path, RunConfig), path.resolve().parent)
+    return Run(load_spec(path, RunConfig, find_feature_errors), path.resolve().parent)
 
 
 def run_selected(

@@ -57,7 +57,7 @@ def test_every_error_is_reported_at_once_with_its_place_and_the_nearest_name(tmp
     assert len(caught.value.findings) == 4
     assert "screening.capacity_per_scool" in findings
     assert "Did you mean 'capacity_per_school'?" in findings
-    assert "cohort.prediction_points.0" in findings
+    assert "cohort.prediction_points[0]" in findings
     assert caught.value.exit_code == 10
 
 

@@ -6,7 +6,15 @@ import pytest
 
 from riskmodel.core.windows import Window
 from riskmodel.errors import ConfigurationError
-from riskmodel.features.checks import check_specs, find_problems, find_repeated_names
+from riskmodel.features.checks import check_specs, count_repeated_names, find_problems
+from riskmodel.features.specs import FeatureSpec
+
+ALL_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def change(window, baseline):
+    return {"aggregation": "change", "value": "amount", "window": window, "baseline": baseline}
+
 
 CASES = [
     ({"table": "event", "value": "amount"}, "`table` must be an event table, got 'event'. Did you"),
@@ -32,13 +40,32 @@ CASES = [
     ({"value": "amount", "where": {"date": "2024-01-01"}}, "the date column 'date', got 1"),
     ({"value": "amount", "where": {"code": "gren"}}, "Did you mean 'green'?"),
     ({"value": "amount", "window": Window(days=40_000)}, "at most 36500 days"),
+    ({"value": "amount", "weekdays": ("monday", "monday")}, "each day once, got 2 names"),
+    ({"value": "amount", "weekdays": ALL_DAYS}, "must leave out at least one day, got all"),
+    (
+        {"value": "amount", "relative_to": "school"},
+        "one of school_unit, school_class, got 'school'",
+    ),
+    ({"value": "amount", "relative_to": "school_units"}, "Did you mean 'school_unit'?"),
+    ({"value": "amount", "relative_to": "label"}, "one of school_unit, school_class, got 'label'"),
+    (
+        {"value": "amount", "relative_to": "school_unit", "missing": "zero"},
+        "keep, mean or median beside `relative_to`, got zero",
+    ),
+    (change(Window(days=90), Window(days=30)), "`baseline` must hold days outside `window`"),
+    (change(Window(days=30), Window(days=30)), "got none"),
+    (change(Window(kind="ever"), Window(days=30)), "got none"),
+    (change(Window(kind="school_year"), Window(kind="term")), "got none"),
+    (change(Window(days=366), Window(kind="term")), "got none"),
+    (change(Window(days=732), Window(kind="previous_school_year")), "got none"),
 ]
 
 
 @pytest.mark.parametrize(("fields", "expected"), CASES)
 def test_a_problem_is_found(make_spec, schemas, fields, expected):
-    (finding,) = find_problems(make_spec(**fields), schemas)
-    assert expected in finding
+    (problem,) = find_problems(make_spec(**fields), schemas)
+    assert expected in problem.text
+    assert problem.place.split(".")[0] in FeatureSpec.model_fields
 
 
 def test_good_features_have_no_problems(make_spec, schemas):
@@ -48,6 +75,9 @@ def test_good_features_have_no_problems(make_spec, schemas):
         make_spec("c", "distinct_count", value="code"),
         make_spec("d", "mean", value="is_ok", flag=True),
         make_spec("e", "days_since_last"),
+        make_spec("f", **change(Window(days=30), Window(kind="school_year")), weekdays="monday"),
+        make_spec("g", value="amount", relative_to="school_class", missing="median"),
+        make_spec("h", **change(Window(days=365), Window(kind="previous_school_year"))),
     ]
     check_specs(specs, schemas)
 
@@ -59,8 +89,7 @@ def test_names_are_used_once(make_spec):
         make_spec("a__missing"),
         make_spec("subject_id"),
     ]
-    named = [text.split("`")[1] for text in find_repeated_names(specs)]
-    assert named == ["subject_id", "a", "a__missing"]
+    assert count_repeated_names(specs) == {"subject_id": 2, "a": 2, "a__missing": 2}
 
 
 def test_all_findings_come_at_once(make_spec, schemas):
