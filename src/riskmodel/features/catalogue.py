@@ -13,6 +13,7 @@ from riskmodel.errors import ConfigurationError
 from riskmodel.features.specs import FeatureSpec
 
 _FILE = Path(__file__).parent / "data" / "catalogue.yaml"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the quick one, where it is built
 
 
 def list_catalogues() -> tuple[str, ...]:
@@ -61,5 +62,5 @@ def load_catalogue(name: str = "swedish_school") -> tuple[FeatureSpec, ...]:
 @lru_cache(maxsize=1)
 def _read_file() -> dict[str, Any]:
     """Return the content of the catalogue file, by catalogue."""
-    content: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.load(_FILE.read_text(encoding="utf-8"), Loader=_LOADER)
     return content
