@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from riskmodel.core.files import hash_file, read_json
 from riskmodel.models.persistence import load_model
@@ -160,16 +161,23 @@ def test_a_stage_that_is_not_ready_says_what_to_run_first(canary_run, e2e_call, 
     assert "Traceback" not in done.stderr
 
 
-def test_leaking_training_cohorts_are_refused(canary_run, e2e_call, tmp_path):
+def test_leaking_training_cohorts_are_left_out_and_refused_where_none_is_left(
+    canary_run, e2e_call, tmp_path
+):
     shutil.copytree(canary_run.out, tmp_path / "run", ignore=shutil.ignore_patterns("mlflow*"))
-    text = canary_run.config.read_text(encoding="utf-8").replace(
-        str(canary_run.out), str(tmp_path / "run")
-    )
-    text = text.replace("- 2023/24\n", "- 2023/24\n    - 2025/26\n", 1)
-    text = text.replace("    test:\n    - 2024/25\n    - 2025/26\n", "    test:\n    - 2024/25\n")
+    settings = yaml.safe_load(canary_run.config.read_text(encoding="utf-8"))
+    settings["out"] = str(tmp_path / "run")
+    split = settings["cohort"]["split"]
+    split["train"], split["test"] = [*split["train"], "2025/26"], ["2024/25"]
     config = tmp_path / "run.yaml"
-    config.write_text(text, encoding="utf-8")
-    e2e_call("cohort", "--config", config)
-    done = e2e_call("train", "--config", config, check=False)
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    done = e2e_call("cohort", "--config", config)
+    left_out = read_json(tmp_path / "run" / artifacts.COHORT)["left_out_of_training"]
+    assert [(item["point"], item["cohort"]) for item in left_out] == [("november", "2025/26")]
+    labels = pd.read_parquet(tmp_path / "run" / artifacts.LABELS)
+    assert set(labels.loc[labels["cohort"] == "2025/26", "split"]) == {"none"}
+    split["train"] = ["2025/26"]
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    done = e2e_call("cohort", "--config", config, check=False)
     assert done.returncode == 12
-    assert "2025/26" in done.stderr
+    assert "cohort 2025/26" in done.stderr

@@ -11,12 +11,12 @@ import pandas as pd
 
 from riskmodel.cohort.dates import find_date_errors
 from riskmodel.cohort.leakage import LateCohort, leave_out_late
+from riskmodel.cohort.population import choose_enrolments
 from riskmodel.cohort.specs import (
     CohortSpec,
     CrossFittedSplit,
     PredictionDate,
     TemporalSplit,
-    Where,
 )
 from riskmodel.core.validation import find_missing_columns, suggest_name
 from riskmodel.core.windows import SchoolCalendar, is_before, is_current
@@ -41,11 +41,7 @@ _ENROLMENT_COLUMNS = ("subject_id", "school_unit", "start_date", "end_date")
 _OUTCOME_COLUMNS = ("subject_id", "outcome", "date", "value", "status")
 UNLABELLED = ("deceased", "moved", "censored", "unknown")
 """The statuses of pupils without a label."""
-_CLASS_SIGN = " / "
 _MOST_PUPILS = 0.5
-
-Conditions = tuple[Where, ...]
-"""What an enrolment must meet, all of it."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,7 @@ def build_cohort(
     _check_dates(spec, calendar)
     dates = spec.prediction_dates(calendar)
     enrolments, outcomes = _select_tables(tables, spec, dates)
-    chosen = _choose_enrolments(enrolments, dates)
+    chosen = choose_enrolments(enrolments, dates)
     labelled = _attach_outcomes(chosen, outcomes, spec)
     rows = labelled.to_pyarrow().to_pandas()
     eligible = rows[~rows["void"]]
@@ -282,85 +278,6 @@ def _find_wrong_filters(table: Any, where: Mapping[str, set[type]]) -> list[str]
                 f"where: values for `{column}` must be {expected.__name__}, like the column."
             )
     return findings
-
-
-def _make_points(dates: Sequence[PredictionDate], rules: Sequence[Conditions]) -> Any:
-    """Return the prediction dates as a table, each with the number of its conditions."""
-    frame = pd.DataFrame(
-        {
-            "cohort": [item.cohort for item in dates],
-            "point": [item.point for item in dates],
-            "rule": [rules.index(item.conditions) for item in dates],
-            "prediction_date": [item.date for item in dates],
-            "outcome_start": [item.outcome_window.start for item in dates],
-            "outcome_end": [item.outcome_window.end for item in dates],
-        }
-    )
-    days = dict.fromkeys(("prediction_date", "outcome_start", "outcome_end"), "date")
-    names = {"cohort": "string", "point": "string", "rule": "int64"}
-    return ibis.memtable(frame, schema=names | days)
-
-
-def _match(table: Any, conditions: Conditions) -> Any:
-    """Return the condition that a row has one of the values in every column named."""
-    condition = ibis.literal(True)
-    for where in conditions:
-        for column, values in where.items():
-            condition = condition & table[column].isin(values)
-    return condition
-
-
-def _choose_enrolments(enrolments: Any, dates: Sequence[PredictionDate]) -> Any:
-    """Return one enrolment per pupil and prediction date; `void` if it never came about."""
-    rules = _list_rules(dates)
-    points = _make_points(dates, rules)
-    table = _tidy_enrolments(enrolments)
-    matching = ibis.union(
-        *(
-            table.filter(_match(table, conditions)).mutate(rule=ibis.literal(number, "int64"))
-            for number, conditions in enumerate(rules)
-        )
-    )
-    conditions = [
-        matching.rule == points.rule,
-        is_current(matching.start_date, matching.end_date, points.prediction_date),
-        matching.known_date.isnull() | is_before(matching.known_date, points.prediction_date),
-    ]
-    joined = matching.join(points, conditions)[
-        [*_KEYS, *points.columns[3:], "school_unit", "school_class", "start_date", "void"]
-    ]
-    school_class = joined.school_class.fill_null("")
-    order = [joined.void, joined.start_date.desc(), joined.school_unit, school_class]
-    rank = ibis.row_number().over(
-        group_by=[joined.subject_id, joined.prediction_date],
-        order_by=[*order, joined.cohort, joined.point],
-    )
-    return joined.mutate(rank=rank).filter(lambda row: row["rank"] == 0).drop("rank", "start_date")
-
-
-def _list_rules(dates: Sequence[PredictionDate]) -> list[Conditions]:
-    """Return the different conditions of the prediction dates."""
-    rules: list[Conditions] = []
-    for item in dates:
-        if item.conditions not in rules:
-            rules.append(item.conditions)
-    return rules
-
-
-def _tidy_enrolments(enrolments: Any) -> Any:
-    """Return the enrolments with every optional column and whether they never came about.
-
-    A class is named together with its school, since there is a class 9A at every school.
-    """
-    columns = enrolments.columns
-    void = ibis.literal(False)
-    if "cancelled" in columns:
-        void = enrolments.cancelled.fill_null(False) & enrolments.end_date.isnull()
-    school_class = ibis.null("string")
-    if "school_class" in columns:
-        school_class = enrolments.school_unit + _CLASS_SIGN + enrolments.school_class
-    known = enrolments.known_date if "known_date" in columns else ibis.null("date")
-    return enrolments.mutate(void=void, school_class=school_class, known_date=known)
 
 
 def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:

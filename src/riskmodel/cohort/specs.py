@@ -362,6 +362,7 @@ class CohortSpec(Spec):
             date=moment,
             outcome_window=horizon.bounds(moment, period.start if is_counted_from_cohort else None),
             where=self.population.where | grade | point.where,
+            grade_column=None if level is None else self.population.grade_column,
         )
 
 
@@ -381,6 +382,8 @@ class PredictionDate:
         The days on which the outcome counts.
     where : dict
         Columns and the values of which an enrolment must have one at this point.
+    grade_column : str or None
+        Which of the columns tells the grade level; a pupil is in one of them at a time.
     """
 
     period: CohortPeriod
@@ -388,6 +391,7 @@ class PredictionDate:
     date: date
     outcome_window: Interval
     where: Where
+    grade_column: str | None = None
 
     @property
     def cohort(self) -> str:
@@ -398,6 +402,17 @@ class PredictionDate:
     def conditions(self) -> tuple[Where, ...]:
         """The point's conditions and the cohort's own, all of which must hold."""
         return tuple(where for where in (self.where, self.period.where) if where)
+
+    @property
+    def grade_levels(self) -> tuple[bool | int | str, ...]:
+        """The grade levels that count; empty where the population is not told by them."""
+        return () if self.grade_column is None else self.where.get(self.grade_column, ())
+
+    @property
+    def other_conditions(self) -> tuple[Where, ...]:
+        """The conditions on other columns than the grade level."""
+        rest = {name: values for name, values in self.where.items() if name != self.grade_column}
+        return tuple(where for where in (rest, self.period.where) if where)
 
 
 def _name_school_year(year: int) -> str:

@@ -12,6 +12,7 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
 from riskmodel.features.compiler import compute_features, select_available
+from riskmodel.features.inspection import fit_to_tables
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import feature_infos
 from riskmodel.ingest.feature_table import read_feature_table
@@ -165,17 +166,9 @@ def cohort(context: StageContext) -> str:
     _write_frame(folder, artifacts.LABELS, result.labels)
     write_json(folder.path(artifacts.COHORT), _release_flow(result))
     n_labelled = int(result.labels["label"].notna().sum())
-    known = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
-    return f"{known}{_tell_left_out(result)}"
-
-
-def _tell_left_out(result: CohortResult) -> str:
-    """Return which cohorts are left out of training at which points, or nothing."""
-    names: dict[str, list[str]] = {}
-    for item in result.left_out:
-        names.setdefault(item.point, []).append(item.cohort)
-    told = [f"{point} without {', '.join(cohorts)}" for point, cohorts in names.items()]
-    return f"; not known in time to train on: {'; '.join(told)}" if told else ""
+    note = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+    n_left_out = len(result.left_out)
+    return f"{note}, {n_left_out} left out of training" if n_left_out else note
 
 
 def _release_flow(result: CohortResult) -> dict[str, Any]:
@@ -217,15 +210,12 @@ def features(context: StageContext) -> str:
     with open_engine(config.engine) as engine:
         tables = _read_tables(engine, folder)
         specs = select_available(config.features.select(), tables)
-        frame = compute_features(
-            engine,
-            tables,
-            labels[["subject_id", "prediction_date"]],
-            specs,
-            schemas=feature_schemas(config.tables),
-            calendar=config.calendar,
-        )
+        places: Any = {"schemas": feature_schemas(config.tables), "calendar": config.calendar}
+        fit = fit_to_tables(engine, tables, labels, specs, **places)
+        context.progress.advance(0.2)
+        frame = compute_features(engine, tables, labels, fit.specs, **places)
     _write_frame(folder, artifacts.FEATURES, frame)
-    infos = [info.to_dict() for info in feature_infos(specs)]
+    infos = [info.to_dict() for info in feature_infos(fit.specs)]
     write_json(folder.path(artifacts.FEATURE_INFO), infos)
-    return f"{len(specs)} features of {len(frame):,} predictions"
+    note = f"{len(fit.specs)} features of {len(frame):,} predictions"
+    return "; ".join([note, *fit.notices])

@@ -54,6 +54,7 @@ def collect_headlines(config: RunConfig) -> dict[str, str]:
         {f"{config.title} ({model}, {point}, tested on {tested})": ""}
         | figures
         | _count_flags(folder)
+        | _tell_left_out(folder)
         | {"Where to look": ""}
         | places
         | {"MLflow run": f"{run['run_id']} in {run['uri']}"}
@@ -68,6 +69,18 @@ def _show(figure: dict[str, Any], level: float) -> str:
         return f"{figure['value']:.3f}"
     interval = f"{figure['lower']:.3f} to {figure['upper']:.3f}"
     return f"{figure['value']:.3f} ({level:.0%} interval {interval})"
+
+
+def _tell_left_out(folder: RunFolder) -> dict[str, str]:
+    """Return which cohorts a point could not learn from, or nothing."""
+    if not folder.path(artifacts.COHORT).exists():
+        return {}
+    names: dict[str, list[str]] = {}
+    for item in read_json(folder.path(artifacts.COHORT)).get("left_out_of_training", []):
+        place = f"{item['point']}, not known before {item['first_test_date']}"
+        names.setdefault(place, []).append(item["cohort"])
+    told = [f"{', '.join(cohorts)} ({place})" for place, cohorts in names.items()]
+    return {"Left out of training": "; ".join(told)} if told else {}
 
 
 def _count_flags(folder: RunFolder) -> dict[str, str]:

@@ -19,7 +19,7 @@ def write(folder, text, name="config.yaml"):
 @pytest.mark.parametrize(
     "path",
     [
-        *sorted((ROOT / "configs").glob("*_s*.yaml")),
+        *sorted(set((ROOT / "configs").glob("*.yaml")) - {ROOT / "configs" / "region.yaml"}),
         *sorted((ROOT / "examples").glob("*/config.yaml")),
     ],
     ids=lambda path: f"{path.parent.name}/{path.name}",
@@ -59,6 +59,44 @@ def test_every_error_is_reported_at_once_with_its_place_and_the_nearest_name(tmp
     assert "Did you mean 'capacity_per_school'?" in findings
     assert "cohort.prediction_points[0]" in findings
     assert caught.value.exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "expected"),
+    [
+        ("point: november", "point: novmber", "screening.point: there is no point 'novmber'. Did"),
+        ("cohort: 2026/27", "cohort: 2026/72", "screening.cohort: there is no cohort '2026/72'. D"),
+        (
+            "month: 2, day: 1",
+            "month: 11, day: 1",
+            "cohort.prediction_points.february: falls on the same day as november",
+        ),
+        (
+            "horizon: {months: 12}",
+            "horizon: {months: 7, counted_from: cohort}",
+            "cohort.prediction_points.february: lies after the outcome's last day in 11 cohort(s)",
+        ),
+        ("month: 2, day: 1", "grade_level: 6, after: autumn_grades", "needs `population.grade_le"),
+        ("month: 2, day: 1", "after: autum_grades", "'autumn_grades' or 'spring_grades'"),
+        ("month: 2, day: 1", "grad_level: 6", "Did you mean 'grade_level'?"),
+        ("school_year: [9]}", "school_year: [9]}\n    grade_level: 9", "Leave one of them out"),
+    ],
+)
+def test_wrong_points_are_refused_before_any_data_are_read(tmp_path, place, text, expected):
+    template = (ROOT / "configs" / "compulsory_school.yaml").read_text(encoding="utf-8")
+    assert template.count(place) == 1
+    with pytest.raises(ConfigurationError) as caught:
+        load_spec(write(tmp_path, template.replace(place, text)), RunConfig)
+    assert expected in "\n".join(caught.value.findings)
+
+
+def test_wrong_points_and_names_are_told_together(tmp_path):
+    text = (ROOT / "configs" / "compulsory_school.yaml").read_text(encoding="utf-8")
+    text = text.replace("point: november", "point: novmber").replace("month: 2", "month: 11")
+    with pytest.raises(ConfigurationError) as caught:
+        load_spec(write(tmp_path, text), RunConfig)
+    assert "falls on the same day" in str(caught.value)
+    assert "Did you mean 'november'?" in str(caught.value)
 
 
 def test_no_value_of_the_file_stands_in_the_error(tmp_path):
@@ -128,7 +166,12 @@ def test_a_run_has_one_complete_kind_of_input(tmp_path, addition, expected):
 
 
 def test_templates_are_listed_copied_and_never_overwritten(tmp_path):
-    assert list_templates() == ["compulsory_school", "region", "upper_secondary"]
+    assert list_templates() == [
+        "compulsory_school",
+        "early_years",
+        "region",
+        "upper_secondary",
+    ]
     target = tmp_path / "mine.yaml"
     copy_template("upper_secondary", target)
     assert target.read_bytes() == find_template("upper_secondary").read_bytes()
