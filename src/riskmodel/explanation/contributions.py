@@ -153,7 +153,7 @@ def yardstick_importance(
     n_rows = min(sample, len(X))
     generator = make_generator(random_state, "explanation", "yardstick")
     rows = np.sort(generator.choice(len(X), size=n_rows, replace=False))
-    inputs = X.iloc[rows][list(model.inputs)].to_numpy(dtype=np.float64)
+    inputs = model.read_inputs(X.iloc[rows])
     explain_trees: Callable[[FloatArray], Any] = TreeExplainer(model.estimator).shap_values
     contributions = np.zeros((n_rows, len(model.feature_names)))
     columns = [model.feature_names.index(name) for name in model.inputs]

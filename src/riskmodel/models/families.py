@@ -135,7 +135,10 @@ def _fit_logistic(X: FloatArray, y: FloatArray, groups: Groups, random_state: in
 
 
 def _make_preparation() -> Pipeline:
-    """Return median imputation with a column that says so, then standardisation."""
+    """Return standardisation after the coding of what stays missing: median and indicator.
+
+    A value with a learnt missing rule never comes here missing, and has its own flag.
+    """
     imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return Pipeline([("impute", imputer), ("scale", StandardScaler())])
 

@@ -19,7 +19,7 @@ from riskmodel.errors import UsageError
 from riskmodel.models.calibration import Calibrator
 from riskmodel.models.risk_model import RiskModel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of the layout of a model's folder."""
 
 _DESCRIPTION = "model.json"
@@ -69,6 +69,7 @@ def _describe(model: RiskModel, estimator_hash: str) -> dict[str, Any]:
         "family": model.family,
         **{name: list(getattr(model, name)) for name in _TUPLES},
         "background_means": means,
+        "fill_values": dict(model.fill_values),
         "calibrator": model.calibrator.to_dict(),
         "n_training": model.n_training,
         "base_rate": model.base_rate,
@@ -164,6 +165,7 @@ def _build(description: dict[str, Any], estimator: Any) -> RiskModel:
         background_means=tuple(
             math.nan if mean is None else float(mean) for mean in description["background_means"]
         ),
+        fill_values={str(name): float(value) for name, value in description["fill_values"].items()},
         n_training=int(description["n_training"]),
         base_rate=float(description["base_rate"]),
         point=description["point"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from riskmodel.errors import UsageError
 from riskmodel.models.calibration import Calibrator
 from riskmodel.models.families import find_intercept, score_family, split_family
 from riskmodel.models.inputs import read_features
+from riskmodel.models.missing import fill_missing
 from riskmodel.models.specs import YARDSTICK, Family
 
 FloatArray = npt.NDArray[np.float64]
@@ -58,6 +59,9 @@ class RiskModel:
         SHA-256 of the training data.
     notes : tuple of str
         What the reader of a model card should know about the fit.
+    fill_values : dict of str to float
+        Per input with a missing rule that is learnt: the mean or median of the training rows,
+        which the estimator is given in place of a missing value.
     """
 
     name: str
@@ -75,6 +79,7 @@ class RiskModel:
     training_period: tuple[str, str] | None = None
     data_hash: str = ""
     notes: tuple[str, ...] = ()
+    fill_values: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_interpretable(self) -> bool:
@@ -105,7 +110,7 @@ class RiskModel:
         UsageError
             If the columns are not the model's features.
         """
-        return score_family(self.family, self.estimator, self._read_inputs(X))
+        return score_family(self.family, self.estimator, self.read_inputs(X))
 
     def decision(self, X: pd.DataFrame) -> FloatArray:
         """Return the calibrated log-odds.
@@ -168,19 +173,36 @@ class RiskModel:
             If the model does not decompose, or the columns are not its features.
         """
         self._check_interpretable()
-        terms = split_family(self.family, self.estimator, self._read_inputs(X))
+        terms = split_family(self.family, self.estimator, self.read_inputs(X))
         contributions = np.zeros((len(X), len(self.feature_names)))
         contributions[:, self._input_columns] = terms - np.asarray(self.centre)
         return contributions
+
+    def read_inputs(self, X: pd.DataFrame) -> FloatArray:
+        """Return what the estimator is given.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame of shape (n, p)
+            The columns `feature_names`, in any order; NaN where missing.
+
+        Returns
+        -------
+        numpy.ndarray of float, shape (n, inputs)
+            The columns `inputs`, with `fill_values` where those are missing.
+
+        Raises
+        ------
+        UsageError
+            If the columns are not the model's features.
+        """
+        values = read_features(X, self.feature_names)[:, self._input_columns]
+        return fill_missing(values, self.inputs, self.fill_values)
 
     @property
     def _input_columns(self) -> list[int]:
         """The positions of the inputs among the features."""
         return [self.feature_names.index(name) for name in self.inputs]
-
-    def _read_inputs(self, X: pd.DataFrame) -> FloatArray:
-        """Check the columns and return those that the estimator uses."""
-        return read_features(X, self.feature_names)[:, self._input_columns]
 
     def _check_interpretable(self) -> None:
         """Raise if the model does not decompose."""

@@ -18,6 +18,12 @@ from riskmodel.models.calibration import Calibrator, fit_calibrator
 from riskmodel.models.families import fit_family, score_family, split_family
 from riskmodel.models.folds import assign_folds
 from riskmodel.models.inputs import check_labels, check_sensitive, read_features, read_groups
+from riskmodel.models.missing import (
+    FEWEST_KNOWN,
+    fill_missing,
+    find_learnt_rules,
+    learn_fill_values,
+)
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.models.selection import Comparison, compare_candidates
 from riskmodel.models.specs import YARDSTICK, Family, ModelSpec, RuleSpec
@@ -30,7 +36,6 @@ BoolArray = npt.NDArray[np.bool_]
 SENSITIVE_FEATURES = ("migration_background", "parental_education", "sex")
 """The attributes that are model inputs only where the configuration says so."""
 
-_FEWEST_KNOWN = 10
 _FIXED: tuple[Family, ...] = ("base_rate", "rule")
 
 
@@ -119,6 +124,7 @@ class _Data:
     groups: npt.NDArray[np.int64] | None
     folds: npt.NDArray[np.int64]
     names: tuple[str, ...]
+    learnt_rules: dict[str, str]
 
     @property
     def is_known(self) -> BoolArray:
@@ -138,15 +144,22 @@ class _Candidate:
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """An estimator and the positions of the columns that it uses."""
+    """An estimator, what stands in for its missing inputs, and the columns that it uses."""
 
     family: Family
     estimator: Any
-    columns: list[int]
+    fill_values: dict[str, float]
+    inputs: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def prepare(self, X: FloatArray) -> FloatArray:
+        """Return the estimator's inputs of rows with all features."""
+        columns = [self.names.index(name) for name in self.inputs]
+        return fill_missing(X[:, columns], self.inputs, self.fill_values)
 
     def score(self, X: FloatArray) -> FloatArray:
         """Return the uncalibrated log-odds of rows with all features."""
-        return score_family(self.family, self.estimator, X[:, self.columns])
+        return score_family(self.family, self.estimator, self.prepare(X))
 
 
 def train_candidates(
@@ -180,7 +193,9 @@ def train_candidates(
     spec : ModelSpec
         The candidates.
     infos : sequence of dict, default ()
-        What the feature stage says of each feature, passed through to the models.
+        What the feature stage says of each feature, passed through to the models. Where
+        `missing` is ``"mean"`` or ``"median"``, the models learn what stands in for a missing
+        value, each fit on its own training rows; such a feature should have a flag beside it.
     random_state : int
         The run's seed.
     facts : TrainingFacts, optional
@@ -220,7 +235,7 @@ def train_candidates(
     folds, is_grouped = assign_folds(
         labels, codes, n_folds=spec.folds, random_state=derive_seed(random_state, "folds")
     )
-    data = _Data(values, labels, codes, folds, names)
+    data = _Data(values, labels, codes, folds, names, find_learnt_rules(names, infos))
     candidates = _list_candidates(spec, random_state)
     n_fits = sum(1 if c.family in _FIXED else spec.folds + 1 for c in candidates)
     step = _count_steps(n_fits, progress)
@@ -311,12 +326,16 @@ def _train_one(
 def _fit(data: _Data, candidate: _Candidate, rows: BoolArray) -> _Fit:
     """Fit a candidate on some rows and the columns that vary among them."""
     X = data.X[rows]
+    # A rule cannot be applied to a value that is not known, so nothing stands in for it.
+    rules = {} if candidate.family in _FIXED else data.learnt_rules
+    fill_values = learn_fill_values(X, data.names, rules)
+    X = fill_missing(X, data.names, fill_values)
     if candidate.rule is not None:
         columns = [data.names.index(candidate.rule.feature)]
     elif candidate.family == "base_rate":
         columns = []
     else:
-        columns = _find_varying(X)
+        columns = _find_usable(X, [name in rules.keys() - fill_values for name in data.names])
     estimator = fit_family(
         candidate.family,
         X[:, columns],
@@ -325,7 +344,20 @@ def _fit(data: _Data, candidate: _Candidate, rows: BoolArray) -> _Fit:
         random_state=candidate.seed,
         at_least=None if candidate.rule is None else candidate.rule.at_least,
     )
-    return _Fit(candidate.family, estimator, columns)
+    inputs = tuple(data.names[position] for position in columns)
+    used = {name: value for name, value in fill_values.items() if name in inputs}
+    return _Fit(candidate.family, estimator, used, inputs, data.names)
+
+
+def _find_usable(X: FloatArray, is_unlearnt: Sequence[bool]) -> list[int]:
+    """Return the columns that vary, without those whose missing rule could not be learnt."""
+    columns = _find_varying(np.where(is_unlearnt, np.nan, X))
+    if not columns:
+        raise UsageError(
+            "`X` must have at least one feature that varies, got none. "
+            "Check the extracts behind the features."
+        )
+    return columns
 
 
 def _find_varying(X: FloatArray) -> list[int]:
@@ -334,13 +366,7 @@ def _find_varying(X: FloatArray) -> list[int]:
     low = np.min(X, axis=0, initial=np.inf, where=~np.isnan(X))
     high = np.max(X, axis=0, initial=-np.inf, where=~np.isnan(X))
     partly_missing = (n_missing > 0) & (n_missing < len(X))
-    columns = [int(position) for position in np.flatnonzero((high > low) | partly_missing)]
-    if not columns:
-        raise UsageError(
-            "`X` must have at least one feature that varies, got none. "
-            "Check the extracts behind the features."
-        )
-    return columns
+    return [int(position) for position in np.flatnonzero((high > low) | partly_missing)]
 
 
 def _calibrate(data: _Data, score: FloatArray, kind: str) -> tuple[Calibrator, FloatArray]:
@@ -364,13 +390,14 @@ def _make_model(
     X = data.X[data.is_known]
     centre: tuple[float, ...] = ()
     if candidate.family != YARDSTICK:
-        terms = split_family(candidate.family, final.estimator, X[:, final.columns])
+        terms = split_family(candidate.family, final.estimator, final.prepare(X))
         centre = tuple(float(mean) for mean in terms.mean(axis=0))
     return RiskModel(
         name=candidate.name,
         family=candidate.family,
         feature_names=data.names,
-        inputs=tuple(data.names[position] for position in final.columns),
+        inputs=final.inputs,
+        fill_values=final.fill_values,
         estimator=final.estimator,
         calibrator=calibrator,
         centre=centre,
@@ -386,7 +413,7 @@ def _find_means(X: FloatArray) -> tuple[float, ...]:
     """Return the mean of each feature's known values, NaN where few are known."""
     n_known = (~np.isnan(X)).sum(axis=0)
     sums = np.nansum(X, axis=0)
-    enough = n_known >= _FEWEST_KNOWN
+    enough = n_known >= FEWEST_KNOWN
     means = np.where(enough, sums / np.maximum(n_known, 1), np.nan)
     return tuple(float(mean) for mean in means)
 
@@ -396,11 +423,29 @@ def _write_notes(
 ) -> tuple[str, ...]:
     """Return what a reader of the model card should know about the fit."""
     notes = []
-    if candidate.family not in _FIXED and len(final.columns) < len(data.names):
-        unused = [name for i, name in enumerate(data.names) if i not in set(final.columns)]
-        notes.append("Not used, the same for every training pupil: " + ", ".join(unused) + ".")
+    if candidate.family not in _FIXED:
+        notes = _note_columns(data, final)
     if calibrator.kind == "base_rate":
         notes.append(
             "The out-of-fold scores carried no signal: every pupil is given the base rate."
         )
     return tuple(notes)
+
+
+def _note_columns(data: _Data, final: _Fit) -> list[str]:
+    """Return which columns are not used, and in which a learnt value stands in."""
+    known = (~np.isnan(data.X[data.is_known])).sum(axis=0)
+    few = {
+        name
+        for name, count in zip(data.names, known, strict=True)
+        if name in data.learnt_rules and 0 < count < FEWEST_KNOWN
+    }
+    same = [name for name in data.names if name not in {*final.inputs, *few}]
+    told = {
+        "Not used, the same for every training pupil": same,
+        f"Not used, known for fewer than {FEWEST_KNOWN} training pupils": sorted(few),
+    }
+    for rule in ("mean", "median"):
+        names = [name for name in final.fill_values if data.learnt_rules[name] == rule]
+        told[f"The training pupils' {rule} stands in where missing"] = names
+    return [f"{text}: {', '.join(names)}." for text, names in told.items() if names]

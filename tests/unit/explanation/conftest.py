@@ -34,3 +34,12 @@ def trained(pupils: tuple[pd.DataFrame, pd.Series]) -> TrainedModels:
     X, y = pupils
     spec = ModelSpec(candidates=("base_rate", "logistic", "additive", "boosting"), folds=3)
     return train_candidates(X, y, None, spec, random_state=5)
+
+
+@pytest.fixture(scope="session")
+def filling(pupils: tuple[pd.DataFrame, pd.Series]) -> TrainedModels:
+    """Return models that learnt what stands in for a missing absence, which has a flag."""
+    X, y = pupils
+    spec = ModelSpec(candidates=("logistic", "additive", "boosting"), folds=2)
+    info = {"name": "absence", "missing": "mean"}
+    return train_candidates(X, y, None, spec, [info], random_state=5)

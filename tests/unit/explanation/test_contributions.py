@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,37 @@ def test_a_feature_that_training_never_saw_adds_nothing(
     for name in ("logistic", "additive"):
         explanation = explain(trained.models[name], pupils[0])
         assert not explanation.contributions[:, explanation.feature_names.index("nothing")].any()
+
+
+@pytest.mark.parametrize("name", ["logistic", "additive"])
+def test_contributions_add_up_where_a_learnt_value_stands_in(
+    filling: TrainedModels, pupils: Pupils, name: str
+) -> None:
+    X, _ = pupils
+    model = filling.models[name]
+    is_missing = X["absence"].isna().to_numpy()
+    explanation = explain(model, X)
+    total = explanation.contributions.sum(axis=1) + explanation.base
+    assert model.fill_values == {"absence": pytest.approx(X["absence"].mean())}
+    assert is_missing.any()
+    assert np.abs(total - model.decision(X)).max() < 1e-9
+    # The value and the flag each have a part, and together they are the feature's.
+    merged = explanation.merge_flags().contributions[is_missing, 0]
+    both = explanation.contributions[is_missing][:, [0, list(X.columns).index("absence__missing")]]
+    assert (both != 0).all()
+    np.testing.assert_allclose(merged, both.sum(axis=1), atol=1e-12)
+
+
+def test_the_yardstick_is_explained_with_what_it_was_given(
+    filling: TrainedModels, pupils: Pupils
+) -> None:
+    X, _ = pupils
+    model = filling.models["boosting"]
+    by_hand = X.fillna(model.fill_values)
+    found = yardstick_importance(model, X, random_state=1)
+    assert found == yardstick_importance(model, by_hand, random_state=1)
+    unfilled = replace(model, fill_values={})
+    assert found != yardstick_importance(unfilled, X, random_state=1)
 
 
 def shapley_by_shap(

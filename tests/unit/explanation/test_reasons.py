@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 from riskmodel.errors import UsageError
 from riskmodel.explanation.contributions import Explanation, explain
 from riskmodel.explanation.reasons import Reason, group_by_domain, reason_texts
+from riskmodel.explanation.wording import TEXTS, write_value
 from riskmodel.features.catalogue import load_catalogue
 from riskmodel.features.specs import FeatureInfo, feature_infos
 from riskmodel.models.training import TrainedModels
@@ -186,6 +187,28 @@ def test_a_model_explains_itself_in_words(
     missing = [reason for reasons in texts for reason in reasons if reason.is_missing]
     assert missing
     assert all("uppgift saknas" in reason.text for reason in missing)
+
+
+@pytest.mark.parametrize(("name", "language"), [("logistic", "sv"), ("additive", "en")])
+def test_what_stands_in_for_a_missing_value_is_never_shown(
+    filling: TrainedModels,
+    pupils: tuple[pd.DataFrame, pd.Series],
+    name: str,
+    language: Literal["sv", "en"],
+) -> None:
+    rows = pupils[0]
+    model = filling.models[name]
+    infos = [make_info("absence", unit="share", missing="mean")]
+    rows = rows[rows["absence"].isna()]
+    (value,) = model.fill_values.values()
+    shown = write_value(value, "share", language)
+    texts = reason_texts(explain(model, rows), rows, infos, language=language, n_reasons=9,
+                         n_protective=9)  # fmt: skip
+    reasons = [reason for row in texts for reason in row if reason.feature == "absence"]
+    assert len(reasons) == len(rows)
+    assert all(reason.is_missing for reason in reasons)
+    assert all(shown not in reason.text for reason in reasons)
+    assert all(TEXTS[language]["missing"] in reason.text for reason in reasons)
 
 
 def test_twenty_thousand_pupils_take_less_than_three_seconds() -> None:
