@@ -25,14 +25,25 @@ from riskmodel.features.specs import FeatureSpec
 
 SpecT = TypeVar("SpecT", bound=Spec)
 _DECLARED = "features.declared"
+_STAND_INS = {"window": {"kind": "ever"}, "missing": "keep", "domain": "results"}
+"""What stands in for settings that cannot be read, while the others are checked."""
 
 
 @dataclass(frozen=True)
 class _Declared:
-    """A declared feature that could be read, and its place in the file."""
+    """A declared feature, its place in the file, and the settings that could not be read."""
 
     place: str
     spec: FeatureSpec
+    unread: frozenset[str]
+
+    def find_problems(self, schemas: Mapping[str, Table]) -> Iterator[str]:
+        """Yield a finding for each problem of the settings that could be read."""
+        from riskmodel.features.checks import find_problems  # loads the query library
+
+        for problem in find_problems(self.spec, schemas):
+            if problem.place.split(".")[0] not in self.unread:
+                yield f"{self.place}.{problem.place}: feature `{self.spec.name}`: {problem.text}"
 
 
 def find_feature_errors(content: Mapping[str, Any]) -> list[str]:
@@ -57,14 +68,9 @@ def find_feature_errors(content: Mapping[str, Any]) -> list[str]:
     findings = [*_find_table_errors(own), *_find_exclude_errors(content, known)]
     if not declared:
         return findings
-    from riskmodel.features.checks import find_problems  # loads the query library
-
     for item in declared:
         if item.spec.table not in unread:
-            findings += [
-                f"{item.place}.{problem.place}: feature `{item.spec.name}`: {problem.text}"
-                for problem in find_problems(item.spec, schemas)
-            ]
+            findings += item.find_problems(schemas)
     findings += _find_repeated(content, known, declared)
     findings += _find_without_source(content, declared, schemas)
     return [*findings, *_find_empty_windows(content, declared)]
@@ -94,12 +100,26 @@ def _read_event_tables(content: Mapping[str, Any]) -> dict[str, EventTableSpec]:
 
 
 def _read_declared(content: Mapping[str, Any]) -> Iterator[_Declared]:
-    """Yield the declared features that can be read."""
+    """Yield the declared features, as far as they can be read."""
     entries = _get_mapping(content, "features").get("declared")
     for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        spec = _read(FeatureSpec, entry)
+        unread = _find_unreadable(entry)
+        readable = {key: entry[key] for key in entry if key not in unread} if unread else entry
+        spec = _read(FeatureSpec, _STAND_INS | readable if unread else entry)
         if spec is not None:
-            yield _Declared(f"{_DECLARED}[{number}]", spec)
+            yield _Declared(f"{_DECLARED}[{number}]", spec, unread)
+
+
+def _find_unreadable(entry: Any) -> frozenset[str]:
+    """Return the settings of a feature that are no valid ones by themselves."""
+    if not isinstance(entry, Mapping):
+        return frozenset()
+    try:
+        FeatureSpec.model_validate(entry)
+    except ValidationError as error:
+        names = {str(item["loc"][0]) for item in error.errors() if item["loc"]}
+        return frozenset(names | ({"baseline"} if "window" in names else set()))
+    return frozenset()
 
 
 def _read_catalogue(content: Mapping[str, Any]) -> tuple[FeatureSpec, ...]:

@@ -110,11 +110,11 @@ def fit_to_tables(
         reads = _tell_readers(group)
         unfit = list(_find_wrong_types(name, tables[name], schemas[name], group))
         if unfit:
-            findings += [f"{text}; {reads}" for text in unfit]
+            findings += [f"{text} {reads}" for text in unfit]
             continue
         facts = inspect_table(engine, tables[name], schemas[name], find_used_columns(group))
         found = _find_out_of_reach(name, facts, group, points, calendar)
-        findings += [f"{text}; {reads}" for text in found]
+        findings += [f"{text} {reads}" for text in found]
         full = [spec for spec in group if _is_filled(spec, facts, cohort)]
         kept += full
         notices += _tell_left_out(name, group, full)
@@ -191,8 +191,8 @@ def _group_by_table(
 
 def _tell_readers(specs: Sequence[FeatureSpec]) -> str:
     """Return which features read a table."""
-    others = f" and {len(specs) - 1} other feature(s)" if len(specs) > 1 else ""
-    return f"`{specs[0].name}`{others} read it"
+    others = f" and {len(specs) - 1} more" if len(specs) > 1 else ""
+    return f"(read by `{specs[0].name}`{others})"
 
 
 def _find_wrong_types(
