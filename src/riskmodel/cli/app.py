@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import riskmodel
 from riskmodel.cli.console import print_error, print_line
 from riskmodel.errors import RiskmodelError, UsageError
+
+if TYPE_CHECKING:
+    from riskmodel.features.specs import FeatureSpec
 
 app = typer.Typer(
     name="riskmodel",
@@ -156,20 +159,35 @@ def check_identifiers(
 @app.command()
 def features(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="The run.")] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the catalogue and stop.")] = False,
+    show: Annotated[
+        bool, typer.Option("--list", help="List the features of the run, or the catalogue.")
+    ] = False,
     language: Annotated[str, typer.Option(help="'sv' or 'en', for --list.")] = "sv",
+    listing: Annotated[
+        str, typer.Option("--format", help="For --list: table, json, csv or markdown.")
+    ] = "table",
     force: ForceOption = False,
 ) -> None:
     """Compute the point-in-time features, or list the catalogue."""
     if show:
         from riskmodel.cli.console import print_catalogue
-        from riskmodel.features.catalogue import load_catalogue
 
-        print_catalogue(load_catalogue("swedish_school"), language)
+        print_catalogue(_select_features(config), language, listing)
         return
     if config is None:
         raise UsageError("`--config` must be given, got nothing. Or list the catalogue: --list")
     _run_stages(config, ["features"], force=force)
+
+
+def _select_features(config: Path | None) -> tuple[FeatureSpec, ...]:
+    """Return the features of a run, or those of the catalogue."""
+    if config is not None:
+        from riskmodel.pipeline.runs import load_run
+
+        return load_run(config).config.features.select()
+    from riskmodel.features.catalogue import load_catalogue
+
+    return load_catalogue("swedish_school")
 
 
 def _run_stages(config: Path, names: list[str] | None, *, force: bool) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from riskmodel.core.validation import suggest_name
+from riskmodel.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
     from riskmodel.features.specs import FeatureSpec
+    from riskmodel.report.catalogue import CatalogueEntry
 
 
 _PIPED_WIDTH = 200
@@ -52,32 +56,59 @@ def print_headlines(headlines: Mapping[str, str]) -> None:
         print_line(f"  {name:<{width}}  {value}" if value else f"\n{name}")
 
 
-def print_catalogue(specs: Iterable[FeatureSpec], language: str) -> None:
-    """Print a catalogue of features as a table.
+def print_catalogue(specs: Sequence[FeatureSpec], language: str, listing: str) -> None:
+    """Print features, by domain or for another program.
 
     Parameters
     ----------
-    specs : iterable of FeatureSpec
+    specs : sequence of FeatureSpec
         The features.
     language : str
         'sv' or 'en'.
+    listing : str
+        'table', or a format that holds both languages: 'json', 'csv' or 'markdown'.
+
+    Raises
+    ------
+    UsageError
+        If there is no such language or format.
     """
+    from riskmodel.report import catalogue
+
+    writers = {
+        "json": catalogue.write_json,
+        "csv": catalogue.write_csv,
+        "markdown": catalogue.write_markdown,
+    }
+    if listing in writers:
+        print_line(writers[listing](specs).rstrip("\n"))
+        return
+    if listing != "table":
+        names = ["table", *writers]
+        raise UsageError(
+            f"`--format` must be one of {', '.join(names)}, got '{listing}'."
+            f"{suggest_name(listing, names)}"
+        )
+    _print_tables(catalogue.describe_features(specs, language), catalogue.name_columns(language))
+
+
+def _print_tables(
+    by_domain: Mapping[str, Sequence[CatalogueEntry]], headings: Sequence[str]
+) -> None:
+    """Print one table for each domain."""
     from rich.console import Console
     from rich.table import Table
 
-    from riskmodel.features.specs import feature_info
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("name", "unit", "domain", "missing"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("svenska" if language == "sv" else "English")
-    for spec in specs:
-        info = feature_info(spec)
-        text, window = (
-            (info.name_sv, info.window_sv) if language == "sv" else (info.name_en, info.window_en)
-        )
-        table.add_row(info.name, info.unit, info.domain, info.missing, f"{text}, {window}")
-    Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+    width = max(len(entry.column) for entries in by_domain.values() for entry in entries)
+    for domain, entries in by_domain.items():
+        table = Table(box=None, pad_edge=False, title=f"\n{domain}", title_justify="left")
+        table.add_column("", no_wrap=True, min_width=width)
+        for place, heading in enumerate(headings):
+            table.add_column(heading, ratio=3 if place == 0 else 1)
+        for entry in entries:
+            table.add_row(entry.column, *entry.cells)
+        console.print(table)
 
 
 class ConsoleProgress:

@@ -10,7 +10,7 @@ from riskmodel.errors import UsageError
 from riskmodel.report.language import LANGUAGES, load_texts
 
 PACKAGE = Path(riskmodel.report.__file__).parent
-FROM_DATA = ("attribute", "domain", "group", "model", "outcome", "point", "unsaid",
+FROM_DATA = ("attribute", "domain", "group", "model", "outcome", "point", "unit", "unsaid",
              "model_card.features.rule")  # fmt: skip
 """Groups whose names come from data: a missing one falls back, so none needs to be used."""
 
