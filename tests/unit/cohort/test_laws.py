@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from riskmodel.cohort.leakage import check_known_before, find_late_cohorts, leave_out_late
@@ -65,6 +65,7 @@ def specs(draw: st.DrawFn) -> CohortSpec:
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(specs(), calendars)
 def test_training_and_test_dates_lie_at_the_same_point_of_the_school_year(
     spec: CohortSpec, calendar: SchoolCalendar
@@ -77,6 +78,7 @@ def test_training_and_test_dates_lie_at_the_same_point_of_the_school_year(
     assert all(len(found) == 1 for found in by_point.values())
 
 
+@settings(max_examples=50, deadline=None)
 @given(specs(), calendars)
 def test_no_outcome_counts_before_its_prediction_date_or_before_the_final_year(
     spec: CohortSpec, calendar: SchoolCalendar
@@ -91,6 +93,7 @@ def test_no_outcome_counts_before_its_prediction_date_or_before_the_final_year(
             assert window.end == add_months(item.period.start, spec.outcome.horizon.months)
 
 
+@settings(max_examples=50, deadline=None)
 @given(specs(), calendars)
 def test_counted_from_the_cohort_every_point_waits_for_the_same_last_day(
     spec: CohortSpec, calendar: SchoolCalendar
@@ -121,6 +124,7 @@ label_rows = st.lists(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(label_rows)
 def test_no_training_label_is_known_on_or_after_the_first_test_date(
     rows: list[dict[str, Any]],
