@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from riskmodel.features.specs import Conditions, FeatureSpec
 
 INPUT = "input_"
 """What stands before a column's name once its table is read, apart from the plan's columns."""
+
+_LARGEST = sys.float_info.max
+"""Neither an infinite nor an undefined number lies between this and its opposite, on any engine."""
 
 _TYPES = {
     "string": "string",
@@ -66,7 +70,7 @@ def take_column(table: Any, name: str, columns: Mapping[str, Column]) -> Any:
         return ibis.null(kind)
     column = table[name]
     if column.type().is_floating():
-        column = ibis.ifelse(column.isnan() | column.isinf(), None, column)
+        column = ibis.ifelse(column.between(-_LARGEST, _LARGEST), column, None)
     return column.cast(kind)
 
 
@@ -92,10 +96,10 @@ def read_row(table: Any, spec: FeatureSpec, day: Any) -> Row:
     value = table[INPUT + spec.value[0]] if is_key else _add_columns(table, spec.value)
     weight = _add_columns(table, spec.denominator)
     indicator = _read_indicator(table, spec, value)
-    needed = [column for column in (value, weight, indicator) if column is not None]
+    hit = one if indicator is None else indicator.cast("int64")
+    needed = [column for column in (value, weight, hit) if column is not None]
     filters = [*_read_conditions(table, spec.where), *(column.notnull() for column in needed)]
     counts = functools.reduce(operator.and_, filters, day.notnull())
-    hit = one if indicator is None else indicator.cast("int64")
     amount = hit if indicator is not None or value is None or is_key else value
     day = day - REFERENCE_DAY
 
