@@ -1,1 +1,1 @@
-"""The only package that knows DuckDB and its connections."""
+"""The only package that knows DuckDB, Spark and their connections."""

@@ -1,190 +1,14 @@
-"""Opening the embedded engine, and moving tables in and out of it.
-
-Everything above works with Ibis tables; this module is where they meet DuckDB, Parquet files
-and pandas. Nothing is fetched from the network at run time, and what the engine spills to
-disk lies in a private folder that goes away when the engine is closed.
-"""
+"""Opening an engine: DuckDB in this process, or Spark."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-import duckdb
-import ibis
-import pandas as pd
-import pyarrow as pa
-
-from riskmodel.core.files import write_atomically
-from riskmodel.core.validation import check_columns
+from riskmodel.engine.interface import Engine
 from riskmodel.engine.specs import EngineSpec
-from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
-_ROW_GROUP_SIZE = 122_880
-
-
-class Engine:
-    """An open engine: reads, registers, computes and writes tables.
-
-    Parameters
-    ----------
-    spec : EngineSpec
-        Limits of memory and threads, and where to spill.
-
-    Attributes
-    ----------
-    connection : ibis.backends.duckdb.Backend
-        The Ibis backend that all tables of this engine belong to.
-
-    Notes
-    -----
-    Use `open_engine`, or close the engine when done: closing removes all that was spilled.
-    """
-
-    def __init__(self, spec: EngineSpec) -> None:
-        if spec.temporary_folder is not None:
-            spec.temporary_folder.mkdir(parents=True, exist_ok=True)
-        self._spill = Path(tempfile.mkdtemp(prefix="riskmodel-", dir=spec.temporary_folder))
-        self.connection: Any = None
-        try:
-            self.connection = ibis.duckdb.connect(**_make_settings(spec, self._spill))
-            _hide_progress(self.connection)
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        """Return the open engine."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the engine."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection and remove what was spilled; closing twice is allowed."""
-        if self.connection is not None:
-            self.connection.disconnect()
-            self.connection = None
-        shutil.rmtree(self._spill, ignore_errors=True)
-
-    def read_parquet(self, path: Path) -> Any:
-        """Return the table in a Parquet file without loading it.
-
-        Parameters
-        ----------
-        path : pathlib.Path
-            The file.
-
-        Returns
-        -------
-        ibis.Table
-            A lazy view of the file, which must stay in place while the table is used.
-
-        Raises
-        ------
-        UsageError
-            If there is no such file.
-        """
-        if not path.is_file():
-            raise UsageError(
-                f"`path` must be an existing Parquet file, got {path.name}. "
-                "Run the stage that writes it first."
-            )
-        with _without_values():
-            return self.connection.read_parquet(path)
-
-    def register(self, data: Any, name: str) -> Any:
-        """Copy data into the engine under a name and return it as a table.
-
-        Parameters
-        ----------
-        data : pandas.DataFrame, pyarrow.Table or pyarrow.RecordBatchReader
-            Rows; a reader is consumed batch by batch and never held in memory as a whole. A
-            frame's index is dropped. NaN and None become null.
-        name : str
-            What to call the table; a table of that name is replaced.
-
-        Returns
-        -------
-        ibis.Table
-            The table, which lives until the engine is closed.
-        """
-        if isinstance(data, pd.DataFrame):
-            data = pa.Table.from_pandas(data, preserve_index=False)
-        source = ibis.util.gen_name("register")
-        with _without_values():
-            self.connection.con.register(source, data)
-            try:
-                self.connection.con.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS SELECT * FROM {source}"
-                )
-            finally:
-                self.connection.con.unregister(source)
-        return self.connection.table(name)
-
-    def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
-        """Compute a table and write it to a Parquet file, atomically.
-
-        Parameters
-        ----------
-        expr : ibis.Table
-            The table to compute.
-        path : pathlib.Path
-            The file to make or replace; it is left as it was if anything fails.
-        order_by : sequence of str, optional
-            Columns to sort by, nulls last. Ties are broken by the remaining columns, so that
-            the same rows always give the same bytes.
-
-        Raises
-        ------
-        UsageError
-            If the table has no such column.
-
-        Notes
-        -----
-        The engine streams: the table need not fit in memory. Compression is Zstandard.
-        """
-        if order_by:
-            check_columns(expr.columns, order_by, where="order_by")
-            rest = [name for name in expr.columns if name not in set(order_by)]
-            expr = expr.order_by([expr[name].asc(nulls_first=False) for name in [*order_by, *rest]])
-        query = self.connection.compile(expr)
-        with write_atomically(path) as partial, _without_values():
-            self.connection._run_pre_execute_hooks(expr)
-            target = str(partial).replace("'", "''")
-            self.connection.con.execute(
-                f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, "
-                f"ROW_GROUP_SIZE {_ROW_GROUP_SIZE})"
-            )
-
-    def to_pandas(self, expr: Any) -> pd.DataFrame:
-        """Compute a table and return it as a frame.
-
-        Parameters
-        ----------
-        expr : ibis.Table
-            The table to compute.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The same frame as reading the written Parquet file: dates are `datetime.date`,
-            text is `str`, missing numbers are NaN.
-        """
-        with _without_values():
-            frame: pd.DataFrame = self.connection.to_pyarrow(expr).to_pandas()
-        return frame
+__all__ = ["Engine", "open_engine"]
 
 
 @contextmanager
@@ -194,64 +18,37 @@ def open_engine(spec: EngineSpec | None = None) -> Iterator[Engine]:
     Parameters
     ----------
     spec : EngineSpec, optional
-        Limits of memory and threads, and where to spill; the defaults where None.
+        Which engine, its limits of memory and threads, and where to spill; the defaults where
+        None.
 
     Yields
     ------
     Engine
         The open engine.
 
+    Raises
+    ------
+    MissingExtraError
+        If Spark is asked for, and it or Java is not installed.
+
     Examples
     --------
+    >>> import pandas as pd
     >>> with open_engine(EngineSpec(threads=1)) as engine:
     ...     table = engine.register(pd.DataFrame({"minutes": [40, 60]}), "lessons")
     ...     engine.to_pandas(table.aggregate(total=table.minutes.sum()))["total"].tolist()
     [100]
     """
-    with Engine(spec or EngineSpec()) as engine:
+    with _make_engine(spec or EngineSpec()) as engine:
         yield engine
 
 
-def _make_settings(spec: EngineSpec, spill: Path) -> dict[str, Any]:
-    """Return DuckDB's settings: limits, spilling, and no fetching of extensions."""
-    settings: dict[str, Any] = {
-        "memory_limit": spec.memory_limit,
-        "temp_directory": str(spill),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    if spec.threads is not None:
-        settings["threads"] = spec.threads
-    return settings
+def _make_engine(spec: EngineSpec) -> Engine:
+    """Return an open engine; the library behind it is loaded only now."""
+    if spec.kind == "spark":
+        from riskmodel.engine.spark_engine import SparkEngine
 
+        return SparkEngine(spec)
+    from riskmodel.engine.duckdb_engine import DuckDBEngine
 
-def _quote(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@contextmanager
-def _without_values() -> Iterator[None]:
-    """Replace the engine's errors that can quote a cell by ones that do not."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException:
-        raise ConfigurationError(
-            "`memory_limit` must be large enough for the tables, got an engine that ran out "
-            "of memory. Raise `memory_limit`, or free space in `temporary_folder`."
-        ) from None
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
-        raise DataContractError(
-            f"`tables` must hold values of their declared types, got {type(error).__name__}. "
-            "Check the columns' types in the data contract."
-        ) from None
-
-
-def _hide_progress(connection: Any) -> None:
-    """Switch the engine's own bar off where it is on.
-
-    In a notebook without widgets it is off, and setting it at all is an error.
-    """
-    found = connection.con.execute("SELECT current_setting('enable_progress_bar')").fetchall()
-    if found[0][0]:
-        connection.con.execute("SET enable_progress_bar = false")
+    return DuckDBEngine(spec)

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from riskmodel.engine.session import Engine, open_engine
+from riskmodel.engine.duckdb_engine import DuckDBEngine
+from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
@@ -40,7 +41,7 @@ def test_nothing_is_fetched_and_nothing_is_drawn(engine):
 
 
 def test_what_was_spilled_goes_away_on_closing(tmp_path):
-    engine = Engine(EngineSpec(temporary_folder=tmp_path))
+    engine = DuckDBEngine(EngineSpec(temporary_folder=tmp_path))
     (folder,) = tmp_path.iterdir()
     (folder / "spilled").write_text("rows", encoding="utf-8")
     engine.close()
