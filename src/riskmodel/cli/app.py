@@ -166,6 +166,12 @@ def features(
     listing: Annotated[
         str, typer.Option("--format", help="For --list: table, json, csv or markdown.")
     ] = "table",
+    engine: Annotated[
+        str | None, typer.Option(help="'duckdb' or 'spark'; default: what the run says.")
+    ] = None,
+    master: Annotated[
+        str | None, typer.Option(help="For Spark: 'local[*]' or 'spark://host:7077'.")
+    ] = None,
     force: ForceOption = False,
 ) -> None:
     """Compute the point-in-time features, or list the catalogue."""
@@ -176,7 +182,7 @@ def features(
         return
     if config is None:
         raise UsageError("`--config` must be given, got nothing. Or list the catalogue: --list")
-    _run_stages(config, ["features"], force=force)
+    _run_stages(config, ["features"], force=force, engine=engine, master=master)
 
 
 def _select_features(config: Path | None) -> tuple[FeatureSpec, ...]:
@@ -190,12 +196,19 @@ def _select_features(config: Path | None) -> tuple[FeatureSpec, ...]:
     return load_catalogue("swedish_school")
 
 
-def _run_stages(config: Path, names: list[str] | None, *, force: bool) -> None:
+def _run_stages(
+    config: Path,
+    names: list[str] | None,
+    *,
+    force: bool,
+    engine: str | None = None,
+    master: str | None = None,
+) -> None:
     """Run some stages of a configuration, or all of them."""
     from riskmodel.cli.console import ConsoleProgress, print_headlines
-    from riskmodel.pipeline.runs import load_run, run_selected
+    from riskmodel.pipeline.runs import load_run, run_selected, use_engine
 
-    run = load_run(config)
+    run = use_engine(load_run(config), engine, master)
     with ConsoleProgress() as progress:
         run_selected(run, names, progress, force=force)
     if names is None:

@@ -12,7 +12,7 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
 from riskmodel.features.compiler import compute_features, select_available
-from riskmodel.features.inspection import fit_to_tables
+from riskmodel.features.inspection import fit_to_tables, leave_out_unknown
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import feature_infos
 from riskmodel.ingest.feature_table import read_feature_table
@@ -64,7 +64,7 @@ def check_contract(config: RunConfig) -> DataContractReport:
     DataContractError
         With every finding.
     """
-    with open_engine(config.engine) as engine:
+    with open_engine(config.engine.embedded) as engine:
         return ingest_tables(engine, config.sources, config.tables).report
 
 
@@ -83,7 +83,7 @@ def pseudonymise(context: StageContext) -> str:
     """
     config, folder = context.config, context.folder
     key = find_key(context)
-    with open_engine(config.engine) as engine:
+    with open_engine(config.engine.embedded) as engine:
         ingested = ingest_tables(engine, config.sources, config.tables)
         context.progress.advance(0.3)
         tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
@@ -160,7 +160,7 @@ def cohort(context: StageContext) -> str:
     """
     config, folder = context.config, context.folder
     assert config.cohort is not None
-    with open_engine(config.engine) as engine:
+    with open_engine(config.engine.embedded) as engine:
         tables = _read_tables(engine, folder)
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
     _write_frame(folder, artifacts.LABELS, result.labels)
@@ -214,8 +214,10 @@ def features(context: StageContext) -> str:
         fit = fit_to_tables(engine, tables, labels, specs, **places)
         context.progress.advance(0.2)
         frame = compute_features(engine, tables, labels, fit.specs, **places)
-    _write_frame(folder, artifacts.FEATURES, frame)
-    infos = [info.to_dict() for info in feature_infos(fit.specs)]
-    write_json(folder.path(artifacts.FEATURE_INFO), infos)
+    fit = leave_out_unknown(fit, frame)
+    infos = feature_infos(fit.specs)
+    columns = ["subject_id", "prediction_date", *(info.name for info in infos)]
+    _write_frame(folder, artifacts.FEATURES, frame[columns])
+    write_json(folder.path(artifacts.FEATURE_INFO), [info.to_dict() for info in infos])
     note = f"{len(fit.specs)} features of {len(frame):,} predictions"
     return "; ".join([note, *fit.notices])

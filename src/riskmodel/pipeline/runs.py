@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riskmodel.config.feature_checks import find_feature_errors
-from riskmodel.config.loader import load_spec
+from riskmodel.config.loader import load_spec, parse_spec
 from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import suggest_name
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import PrivacyError, UsageError
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import Stage, run_stages
@@ -46,6 +47,39 @@ def load_run(path: Path) -> Run:
         Ready to go.
     """
     return Run(load_spec(path, RunConfig, find_feature_errors), path.resolve().parent)
+
+
+def use_engine(run: Run, kind: str | None, master: str | None) -> Run:
+    """Return a run whose features are computed by another engine.
+
+    Parameters
+    ----------
+    run : Run
+        The configuration.
+    kind : str or None
+        ``"duckdb"`` or ``"spark"``; None for what the configuration says.
+    master : str or None
+        Where Spark runs; None for what the configuration says.
+
+    Returns
+    -------
+    Run
+        The same run, with the other settings of its engine kept as far as they belong to it.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such engine, or it has no master.
+    """
+    spec = run.config.engine
+    if kind is not None and kind != spec.kind:
+        spec = spec.embedded
+    given = {"kind": kind, "master": master}
+    content = spec.model_dump() | {
+        name: value for name, value in given.items() if value is not None
+    }
+    changed = parse_spec(content, EngineSpec, name="engine")
+    return Run(run.config.model_copy(update={"engine": changed}), run.project)
 
 
 def run_selected(
