@@ -129,6 +129,29 @@ def fit_to_tables(
     return FitFeatures(tuple(spec for spec in specs if spec.name in chosen), tuple(notices))
 
 
+def leave_out_unknown(fit: FitFeatures, frame: pd.DataFrame) -> FitFeatures:
+    """Leave out the features that are missing for everyone.
+
+    Parameters
+    ----------
+    fit : FitFeatures
+        The features.
+    frame : pandas.DataFrame
+        Their values, one column for each.
+
+    Returns
+    -------
+    FitFeatures
+        Those that are known of somebody, with a notice on the others.
+    """
+    unknown = [spec.name for spec in fit.specs if frame[spec.name].isna().all()]
+    if not unknown:
+        return fit
+    specs = tuple(spec for spec in fit.specs if spec.name not in unknown)
+    notice = f"left out, known of nobody at any prediction date: {', '.join(unknown)}"
+    return FitFeatures(specs, (*fit.notices, notice))
+
+
 def inspect_table(engine: Engine, table: Any, schema: Table, columns: Iterable[str]) -> TableFacts:
     """Return what one scan of a table says.
 

@@ -9,7 +9,7 @@ import pytest
 
 from riskmodel.core.windows import SchoolCalendar, Window
 from riskmodel.errors import ConfigurationError, DataContractError
-from riskmodel.features.inspection import fit_to_tables
+from riskmodel.features.inspection import FitFeatures, fit_to_tables, leave_out_unknown
 
 NOVEMBER, FEBRUARY = date(2024, 11, 1), date(2025, 2, 1)
 ROWS = {
@@ -163,3 +163,12 @@ def test_a_comparison_needs_the_cohort_to_say_who_the_peers_are(fit, make_spec, 
 def test_features_that_do_not_fit_the_schemas_are_refused_first(fit, make_spec):
     with pytest.raises(ConfigurationError, match="Did you mean 'amount'"):
         fit([make_spec("a", value="amont")])
+
+
+def test_features_that_nobody_has_are_left_out_and_told(make_spec):
+    specs = (make_spec("a"), make_spec("b", flag=True), make_spec("c"))
+    frame = pd.DataFrame({"a": [1.0, None], "b": [None, None], "c": [0.0, 0.0]})
+    found = leave_out_unknown(FitFeatures(specs, ("before",)), frame)
+    assert [spec.name for spec in found.specs] == ["a", "c"]
+    assert found.notices == ("before", "left out, known of nobody at any prediction date: b")
+    assert leave_out_unknown(found, frame) is found
