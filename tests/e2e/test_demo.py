@@ -20,4 +20,4 @@ def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
     truth = pd.read_parquet(tmp_path / "out" / "region" / "truth" / "true_risk.parquet")
     assert truth["true_risk"].between(0, 1).all()
     again = e2e_call("run", "--config", tmp_path / "out" / "config" / "compulsory_school.yaml")
-    assert again.stderr.count("up to date") == 8
+    assert again.stderr.count("up to date") == 9

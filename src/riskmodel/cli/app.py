@@ -146,6 +146,24 @@ def check_data(config: ConfigOption) -> None:
     print_line(check_extracts(load_run(config)))
 
 
+@check_app.command("leakage")
+def check_leakage(
+    config: ConfigOption,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Test every prediction, and not a sample of them.")
+    ] = False,
+) -> None:
+    """Show that no feature moves when all that was not known at its date is changed."""
+    from riskmodel.cli.console import ConsoleProgress
+    from riskmodel.pipeline.runs import check_features, load_run
+
+    run = load_run(config)
+    with ConsoleProgress() as progress:
+        report = check_features(run, progress, everything=everything)
+    print_line(report.to_text())
+    report.check()
+
+
 @check_app.command("identifiers")
 def check_identifiers(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders to look through.")],

@@ -17,6 +17,7 @@ from riskmodel.engine.specs import EngineSpec
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.features.catalogue import list_catalogues, load_catalogue
+from riskmodel.features.leakage_specs import LeakageSpec
 from riskmodel.features.specs import FeatureSpec
 from riskmodel.ingest.specs import FeatureTableSpec, SourceSpec
 from riskmodel.models.specs import ModelSpec
@@ -125,6 +126,7 @@ class RunConfig(Spec):
     cohort: CohortSpec | None = None
     cross_fitting: CrossFittedSplit = CrossFittedSplit()
     features: FeaturesSpec = FeaturesSpec()
+    leakage: LeakageSpec = LeakageSpec()
     models: ModelSpec = ModelSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     audit: AuditSpec

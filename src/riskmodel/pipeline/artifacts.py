@@ -10,6 +10,7 @@ from riskmodel.errors import UsageError
 PSEUDONYMISED = "pseudonymised"
 FEATURES = "features.parquet"
 FEATURE_INFO = "features.json"
+LEAKAGE = "leakage.json"
 LABELS = "labels.parquet"
 COHORT = "cohort.json"
 SUBJECTS = "pseudonymised/subjects.parquet"

@@ -139,8 +139,21 @@ def _write_frame(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
         frame.to_parquet(partial, index=False)
 
 
-def _read_tables(engine: Engine, folder: RunFolder) -> dict[str, Any]:
-    """Open the pseudonymised tables."""
+def read_tables(engine: Engine, folder: RunFolder) -> dict[str, Any]:
+    """Open the pseudonymised tables.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where to open them.
+    folder : RunFolder
+        The run's folder.
+
+    Returns
+    -------
+    dict of str to ibis.Table
+        By name.
+    """
     place = folder.require(artifacts.PSEUDONYMISED, made_by="pseudonymise")
     return {path.stem: engine.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
 
@@ -161,7 +174,7 @@ def cohort(context: StageContext) -> str:
     config, folder = context.config, context.folder
     assert config.cohort is not None
     with open_engine(config.engine.embedded) as engine:
-        tables = _read_tables(engine, folder)
+        tables = read_tables(engine, folder)
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
     _write_frame(folder, artifacts.LABELS, result.labels)
     write_json(folder.path(artifacts.COHORT), _release_flow(result))
@@ -208,7 +221,7 @@ def features(context: StageContext) -> str:
     config, folder = context.config, context.folder
     labels = pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
     with open_engine(config.engine) as engine:
-        tables = _read_tables(engine, folder)
+        tables = read_tables(engine, folder)
         specs = select_available(config.features.select(), tables)
         places: Any = {"schemas": feature_schemas(config.tables), "calendar": config.calendar}
         fit = fit_to_tables(engine, tables, labels, specs, **places)

@@ -153,7 +153,16 @@ def report(context: StageContext) -> str:
         language=config.language,
     )
     write_text(folder.path(artifacts.MODEL_CARD), render_model_card(card))
-    stages = ["pseudonymise", "cohort", "features", "train", "evaluate", "audit", "screen"]
+    stages = [
+        "pseudonymise",
+        "cohort",
+        "features",
+        "leakage",
+        "train",
+        "evaluate",
+        "audit",
+        "screen",
+    ]
     write_json(folder.path(artifacts.MANIFEST), build_manifest(config, folder, stages))
     log_results(
         read_reference(folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -61,3 +62,28 @@ def describe_test(predictions: pd.DataFrame) -> dict[str, Any]:
         "cohort": ", ".join(sorted(predictions["cohort"].unique())),
         "prediction_date": str(dates.max()) if len(dates) else None,
     }
+
+
+def describe_leakage(content: Mapping[str, Any]) -> str:
+    """Return what came of a leakage test in one line.
+
+    Parameters
+    ----------
+    content : mapping
+        As written to `leakage.json`.
+
+    Returns
+    -------
+    str
+        Counts, and the names of what was accepted.
+    """
+    held = content["n_features"] - content["n_moved"]
+    accepted = [item["name"] for item in content["findings"] if item["is_accepted"]]
+    warnings = sum(item["severity"] == "warning" for item in content["findings"])
+    parts = [
+        f"about {content['n_perturbed']:,} facts changed, "
+        f"{held} of {content['n_features']} features held"
+    ]
+    parts += [f"accepted: {', '.join(accepted)}"] if accepted else []
+    parts += [f"{warnings} warning{'s' if warnings > 1 else ''}"] if warnings else []
+    return "; ".join(parts)

@@ -9,6 +9,7 @@ from riskmodel.core.files import read_json
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import find_main_point
+from riskmodel.pipeline.facts import describe_leakage
 
 _FIGURES = {
     "AUC": "auc",
@@ -55,6 +56,7 @@ def collect_headlines(config: RunConfig) -> dict[str, str]:
         | figures
         | _count_flags(folder)
         | _tell_left_out(folder)
+        | _tell_leakage(folder)
         | {"Where to look": ""}
         | places
         | {"MLflow run": f"{run['run_id']} in {run['uri']}"}
@@ -81,6 +83,12 @@ def _tell_left_out(folder: RunFolder) -> dict[str, str]:
         names.setdefault(place, []).append(item["cohort"])
     told = [f"{', '.join(cohorts)} ({place})" for place, cohorts in names.items()]
     return {"Left out of training": "; ".join(told)} if told else {}
+
+
+def _tell_leakage(folder: RunFolder) -> dict[str, str]:
+    """Return what the leakage test showed, or nothing without one."""
+    path = folder.path(artifacts.LEAKAGE)
+    return {"Leakage test": describe_leakage(read_json(path))} if path.exists() else {}
 
 
 def _count_flags(folder: RunFolder) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from riskmodel.config.feature_checks import find_feature_errors
 from riskmodel.config.loader import load_spec, parse_spec
@@ -12,9 +13,14 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import PrivacyError, UsageError
+from riskmodel.pipeline.artifacts import PSEUDONYMISED, RunFolder
 from riskmodel.pipeline.progress import Progress
-from riskmodel.pipeline.runner import Stage, run_stages
+from riskmodel.pipeline.runner import Stage, StageContext, run_stages
 from riskmodel.pipeline.stages import list_stages
+from riskmodel.pipeline.state import fingerprint, forget_stage, record_stage
+
+if TYPE_CHECKING:
+    from riskmodel.features.leakage_report import LeakageReport
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,52 @@ def check_extracts(run: Run) -> str:
     from riskmodel.pipeline.data import check_contract
 
     return check_contract(run.config).to_text()
+
+
+def check_features(run: Run, progress: Progress, *, everything: bool = False) -> LeakageReport:
+    """Test a run's features for leakage, after making them where they are not up to date.
+
+    Parameters
+    ----------
+    run : Run
+        The configuration.
+    progress : Progress
+        Who listens.
+    everything : bool, default False
+        Test all predictions in place of a sample.
+
+    Returns
+    -------
+    LeakageReport
+        What was found; written to the run's folder too.
+
+    Raises
+    ------
+    UsageError
+        If the run starts from a ready table of features, whose making cannot be tested.
+    """
+    config = run.config
+    if config.feature_table is not None:
+        raise UsageError(
+            "`check leakage` must be given a configuration with `sources`, got a "
+            "`feature_table`. How a ready table was made cannot be tested here."
+        )
+    from riskmodel.pipeline.facts import describe_leakage
+    from riskmodel.pipeline.leakage import run_test
+
+    folder = RunFolder(config.out)
+    first = [] if folder.path(PSEUDONYMISED).exists() else ["pseudonymise"]
+    run_selected(run, [*first, "cohort", "features"], progress)
+    stage = _select(list_stages(config), ["leakage"])[0]
+    progress.start(stage.name)
+    forget_stage(folder, stage.name)
+    spec = config.leakage.model_copy(update={"sample": None}) if everything else config.leakage
+    report = run_test(StageContext(config, folder, run.project, progress), spec)
+    if not report.leaks:
+        made_from = fingerprint(config, stage.settings, stage.inputs(config, folder))
+        record_stage(folder, stage.name, made_from, stage.outputs)
+    progress.finish(describe_leakage(report.to_dict()))
+    return report
 
 
 def scan_for_identifiers(paths: Sequence[Path]) -> str:

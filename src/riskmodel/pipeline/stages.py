@@ -44,6 +44,13 @@ def _features(context: StageContext) -> str:
     return features(context)
 
 
+def _leakage(context: StageContext) -> str:
+    """Test the features for leakage."""
+    from riskmodel.pipeline.leakage import leakage
+
+    return leakage(context)
+
+
 def _train(context: StageContext) -> str:
     """Train the candidates."""
     from riskmodel.pipeline.training import train
@@ -113,6 +120,13 @@ _FROM_EXTRACTS = (
         (artifacts.FEATURES, artifacts.FEATURE_INFO),
         _features,
     ),
+    Stage(
+        "leakage",
+        ("leakage", "features", "calendar", "event_tables", "random_state"),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.LABELS, artifacts.FEATURES),
+        (artifacts.LEAKAGE,),
+        _leakage,
+    ),
 )
 _FROM_TABLE = (
     Stage(
@@ -126,7 +140,7 @@ _FROM_TABLE = (
 _TRAIN = Stage(
     "train",
     ("name", "random_state", "cohort", "cross_fitting", "models", "tracking"),
-    _artifacts(*_TABLES, artifacts.SUBJECTS),
+    _artifacts(*_TABLES, artifacts.SUBJECTS, artifacts.LEAKAGE),
     (artifacts.MODEL, artifacts.PREDICTIONS, artifacts.TRAINING, artifacts.TRACKING),
     _train,
 )

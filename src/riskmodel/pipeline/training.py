@@ -19,6 +19,7 @@ from riskmodel.models.persistence import save_model
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.models.training import TrainedModels, TrainingFacts, train_candidates
 from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.leakage import demand_test
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.state import describe_settings
 from riskmodel.pipeline.tables import ModellingTable, read_modelling_table
@@ -44,6 +45,7 @@ def train(context: StageContext) -> str:
     config, folder = context.config, context.folder
     table = read_modelling_table(config, folder)
     check_known_before(table.labels)
+    demand_test(config, folder)
     data_hash = hash_file(folder.path(artifacts.FEATURES))
     trained: dict[str, TrainedModels] = {}
     predictions = []
