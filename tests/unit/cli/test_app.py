@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import time
@@ -5,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from riskmodel.cli.console import print_headlines
+from riskmodel.cli.console import print_catalogue, print_headlines
+from riskmodel.features.catalogue import load_catalogue
 
 
 def call(*arguments, cwd):
@@ -76,11 +78,46 @@ def test_keygen_makes_a_key_and_never_overwrites(tmp_path):
     assert before.decode().strip() not in done.stderr
 
 
-def test_the_catalogue_is_listed_in_both_languages(tmp_path):
-    swedish = call("features", "--list", cwd=tmp_path).stdout
-    english = call("features", "--list", "--language", "en", cwd=tmp_path).stdout
-    assert "absence_share_30d" in swedish
-    assert swedish != english
+def test_the_catalogue_is_listed_in_both_languages(capsys):
+    specs = load_catalogue()
+    print_catalogue(specs, "sv", "table")
+    swedish = capsys.readouterr().out
+    print_catalogue(specs, "en", "table")
+    english = capsys.readouterr().out
+    for text in ("absence_share_30d", "Skolnärvaro", "högre värde, högre risk", "räknas som noll"):
+        assert text in swedish
+        assert text == "absence_share_30d" or text not in english
+    assert "School attendance" in english
+
+
+@pytest.mark.parametrize("listing", ["table", "json", "csv", "markdown"])
+def test_every_format_lists_every_feature(capsys, listing):
+    specs = load_catalogue()
+    print_catalogue(specs, "sv", listing)
+    out = capsys.readouterr().out
+    assert [spec.name for spec in specs if spec.name not in out] == []
+
+
+def test_a_list_is_printed_as_asked_for_and_a_mistake_is_named(tmp_path):
+    done = call("features", "--list", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)[0]["name"] == "absence_share_30d"
+    done = call("features", "--list", "--format", "jsn", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Did you mean 'json'?" in done.stderr
+
+
+def test_the_features_of_a_run_are_listed(tmp_path):
+    call("init", "compulsory_school", "--out", "mine.yaml", cwd=tmp_path)
+    path = tmp_path / "mine.yaml"
+    text = path.read_text(encoding="utf-8").replace(
+        "catalogue: swedish_school", "catalogue: swedish_school\n  exclude: [fail_count]"
+    )
+    path.write_text(text, encoding="utf-8")
+    done = call("features", "--list", "--config", path, cwd=tmp_path)
+    assert "pass_count" in done.stdout
+    assert " fail_count" not in done.stdout
+    assert "\nfail_count" not in done.stdout
 
 
 def test_headlines_are_aligned_under_their_headings(capsys):
