@@ -331,14 +331,17 @@ def _make_status(rows: Any) -> Any:
 
 def _finish(rows: pd.DataFrame, spec: CohortSpec) -> tuple[pd.DataFrame, tuple[LateCohort, ...]]:
     """Put rows and columns in order and add the split, less the cohorts that come too late."""
-    sides = {
-        point.name: _find_sides(spec.split_at(point.name), spec.cohort_names)
-        for point in spec.prediction_points
-    }
-    pairs = zip(rows["point"], rows["cohort"], strict=True)
-    split = pd.Series([sides[point][cohort] for point, cohort in pairs], rows.index, dtype="str")
+    sides = pd.DataFrame(
+        [
+            (point.name, cohort, side)
+            for point in spec.prediction_points
+            for cohort, side in _find_sides(spec.split_at(point.name), spec.cohort_names).items()
+        ],
+        columns=["point", "cohort", "split"],
+    )
+    split = rows[["point", "cohort"]].merge(sides, how="left")["split"].astype("str")
     labels = rows.assign(
-        split=split,
+        split=split.set_axis(rows.index),
         label=rows["label"].astype("float64"),
         school_class=rows["school_class"].astype("str"),
     )
@@ -357,16 +360,24 @@ def _find_sides(split: TemporalSplit | CrossFittedSplit, cohorts: Sequence[str])
 
 def _count_flow(rows: pd.DataFrame, dates: Sequence[PredictionDate]) -> tuple[FlowCount, ...]:
     """Count pupils by step for every cohort and point, also where there are none."""
+    eligible = rows[~rows["void"]]
+    keys = ["cohort", "point"]
+    steps = {
+        "enrolled": rows.groupby(keys).size(),
+        "eligible": eligible.groupby(keys).size(),
+        "labelled": eligible.groupby(keys)["label"].count(),
+    }
+    by_status = eligible.groupby([*keys, "status"]).size()
     flow = []
     for item in dates:
-        here = rows[(rows["cohort"] == item.cohort) & (rows["point"] == item.point)]
-        eligible = here[~here["void"]]
+        place = (item.cohort, item.point)
+        found = {name: int(counts.get(place, 0)) for name, counts in steps.items()}
         counts = {
-            "enrolled": len(here),
-            "cancelled": len(here) - len(eligible),
-            "eligible": len(eligible),
-            "labelled": int(eligible["label"].notna().sum()),
+            "enrolled": found["enrolled"],
+            "cancelled": found["enrolled"] - found["eligible"],
+            "eligible": found["eligible"],
+            "labelled": found["labelled"],
         }
-        counts |= {name: int((eligible["status"] == name).sum()) for name in UNLABELLED}
-        flow += [FlowCount(item.cohort, item.point, *step) for step in counts.items()]
+        counts |= {name: int(by_status.get((*place, name), 0)) for name in UNLABELLED}
+        flow += [FlowCount(*place, *step) for step in counts.items()]
     return tuple(flow)

@@ -140,13 +140,11 @@ def leave_out_late(
     """
     late = find_late_cohorts(labels)
     refuse_late([item for item in late if item.point in strict])
-    pairs = {(item.point, item.cohort) for item in late}
-    is_out = [pair in pairs for pair in zip(labels["point"], labels["cohort"], strict=True)]
-    left = labels.assign(
-        split=labels["split"].mask(
-            pd.Series(is_out, index=labels.index) & _is_train(labels), "none"
-        )
-    )
+    if not late:
+        return labels, ()
+    pairs = [(item.point, item.cohort) for item in late]
+    is_late = pd.MultiIndex.from_frame(labels[["point", "cohort"]]).isin(pairs)
+    left = labels.assign(split=labels["split"].mask(_is_train(labels) & is_late, "none"))
     trained = set(left.loc[_is_train(left) & left["label"].notna(), "point"])
     empty = [item for item in late if item.point not in trained]
     if empty:
