@@ -6,7 +6,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from riskmodel.features.catalogue import load_catalogue
+
 pytestmark = pytest.mark.xdist_group("demo")
+
+
+def check_features(run):
+    """Every feature of the catalogue says something, but for one of upper secondary school."""
+    features = pd.read_parquet(run / "features.parquet")
+    names = [spec.name for spec in load_catalogue() if spec.name != "introductory_programme"]
+    assert [name for name in names if name not in features] == []
+    assert [name for name in names if features[name].nunique() < 2] == []
+    assert "introductory_programme" not in features
 
 
 def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
@@ -19,5 +30,6 @@ def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
     assert re.search(r"AUC +0\.\d{3} \(95% interval", done.stdout)
     truth = pd.read_parquet(tmp_path / "out" / "region" / "truth" / "true_risk.parquet")
     assert truth["true_risk"].between(0, 1).all()
+    check_features(tmp_path / "out" / "run")
     again = e2e_call("run", "--config", tmp_path / "out" / "config" / "compulsory_school.yaml")
     assert again.stderr.count("up to date") == 9
