@@ -140,14 +140,18 @@ def report(context: StageContext) -> str:
     training = read_json(folder.require(artifacts.TRAINING, made_by="train"))
     evaluation = read_json(folder.require(artifacts.EVALUATION, made_by="evaluate"))
     models = {point: _load_chosen(folder, point) for point in read_chosen(folder)}
-    flow = folder.path(artifacts.COHORT)
+    place = folder.path(artifacts.COHORT)
+    cohort = read_json(place) if place.exists() else {}
     card = collect_model_card(
         evaluation,
         run=_describe_card(config, folder),
-        models={point: _describe_model(model) for point, model in models.items()},
+        models={
+            point: _describe_model(model) | _find_left_out(cohort, point)
+            for point, model in models.items()
+        },
         training=training["points"],
         features=read_json(folder.require(artifacts.FEATURE_INFO, made_by="features")),
-        flow=read_json(flow)["flow"] if flow.exists() else (),
+        flow=cohort.get("flow", ()),
         audit=read_json(folder.require(artifacts.FAIRNESS, made_by="audit")),
         importances=_find_importances(config, folder, models),
         language=config.language,
@@ -193,6 +197,17 @@ def _describe_model(model: RiskModel) -> dict[str, Any]:
         "data_hash": model.data_hash,
         "inputs": model.inputs,
         "notes": model.notes,
+    }
+
+
+def _find_left_out(cohort: dict[str, Any], point: str) -> dict[str, Any]:
+    """Return which cohorts a point's model could not learn from, and its first test date."""
+    found = [item for item in cohort.get("left_out_of_training", ()) if item["point"] == point]
+    if not found:
+        return {}
+    return {
+        "left_out": [item["cohort"] for item in found],
+        "first_test_date": found[0]["first_test_date"],
     }
 
 

@@ -58,7 +58,8 @@ def collect_model_card(
     models : mapping of str to mapping
         By prediction point, in order of time, the chosen model's description: `n_training`,
         `base_rate`, `training_period` (two ISO dates), `data_hash` and `inputs`, each of which
-        may be missing.
+        may be missing; `left_out` (cohorts whose outcomes were not known in time) with
+        `first_test_date`.
     training : mapping of str to mapping
         By prediction point `TrainedModels.to_dict()`.
     features : sequence of mapping
@@ -184,6 +185,15 @@ def _training_blocks(
                 share=format_percent(model["base_rate"], t.language, 1),
             )
         )
+        if model.get("left_out"):
+            lines.append(
+                t(
+                    "model_card.data.left_out",
+                    point=t.named("point", point),
+                    cohorts=", ".join(model["left_out"]),
+                    date=str(model["first_test_date"]),
+                )
+            )
     return [
         {"kind": "text", "text": t("model_card.data.known_before")},
         {"kind": "text", "text": t(f"model_card.data.{split}")},

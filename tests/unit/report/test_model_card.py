@@ -73,6 +73,15 @@ def test_the_cost_of_insight_is_told(evaluation, card_arguments):
     assert "jämfört med träden: kan inte beräknas" in html
 
 
+def test_cohorts_left_out_of_training_are_named(evaluation, card_arguments):
+    html = render_model_card(collect_model_card(evaluation, **card_arguments))
+    assert "utanför träningen" not in html
+    left_out = {"left_out": ["2022/23", "2023/24"], "first_test_date": "2022-06-16"}
+    models = {"november": card_arguments["models"]["november"] | left_out}
+    card = collect_model_card(evaluation, **card_arguments | {"models": models})
+    assert "För november lämnades 2022/23, 2023/24 utanför träningen" in render_model_card(card)
+
+
 def test_small_counts_of_the_flow_are_rounded_away(evaluation, card_arguments):
     section = find_section(collect_model_card(evaluation, **card_arguments), "data")
     (table,) = find_tables(section)
