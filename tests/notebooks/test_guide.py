@@ -8,6 +8,7 @@ import yaml
 
 from riskmodel import errors
 from riskmodel.cli.app import app
+from riskmodel.config.feature_checks import find_feature_errors
 from riskmodel.config.loader import parse_spec
 from riskmodel.config.models import RunConfig
 
@@ -28,7 +29,7 @@ def test_every_setting_that_it_shows_is_valid(block):
     if "feature_table" in shown:
         for name in ("sources", "cohort", "features", "screening"):
             del template[name]
-    parse_spec(template | shown, RunConfig, name="guide")
+    parse_spec(template | shown, RunConfig, name="guide", find_errors=find_feature_errors)
 
 
 def test_it_walks_through_every_section():
