@@ -182,8 +182,8 @@ def features(
     ] = False,
     language: Annotated[str, typer.Option(help="'sv' or 'en', for --list.")] = "sv",
     listing: Annotated[
-        str, typer.Option("--format", help="For --list: table, json, csv or markdown.")
-    ] = "table",
+        str, typer.Option("--format", help="For --list: text, json, csv or markdown.")
+    ] = "text",
     engine: Annotated[
         str | None, typer.Option(help="'duckdb' or 'spark'; default: what the run says.")
     ] = None,

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from riskmodel.report.catalogue import CatalogueEntry
 
 
-_PIPED_WIDTH = 200
-
-
 def print_line(text: str) -> None:
     """Print a line to standard output.
 
@@ -66,7 +63,7 @@ def print_catalogue(specs: Sequence[FeatureSpec], language: str, listing: str) -
     language : str
         'sv' or 'en'.
     listing : str
-        'table', or a format that holds both languages: 'json', 'csv' or 'markdown'.
+        'text', or a format that holds both languages: 'json', 'csv' or 'markdown'.
 
     Raises
     ------
@@ -83,32 +80,29 @@ def print_catalogue(specs: Sequence[FeatureSpec], language: str, listing: str) -
     if listing in writers:
         print_line(writers[listing](specs).rstrip("\n"))
         return
-    if listing != "table":
-        names = ["table", *writers]
+    if listing != "text":
+        names = ["text", *writers]
         raise UsageError(
             f"`--format` must be one of {', '.join(names)}, got '{listing}'."
             f"{suggest_name(listing, names)}"
         )
-    _print_tables(catalogue.describe_features(specs, language), catalogue.name_columns(language))
-
-
-def _print_tables(
-    by_domain: Mapping[str, Sequence[CatalogueEntry]], headings: Sequence[str]
-) -> None:
-    """Print one table for each domain."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
-    width = max(len(entry.column) for entries in by_domain.values() for entry in entries)
-    for domain, entries in by_domain.items():
-        table = Table(box=None, pad_edge=False, title=f"\n{domain}", title_justify="left")
-        table.add_column("", no_wrap=True, min_width=width)
-        for place, heading in enumerate(headings):
-            table.add_column(heading, ratio=3 if place == 0 else 1)
+    headings = catalogue.name_columns(language)
+    for domain, entries in catalogue.describe_features(specs, language).items():
+        print_line(f"\n{domain}")
         for entry in entries:
-            table.add_row(entry.column, *entry.cells)
-        console.print(table)
+            _print_entry(entry, headings)
+
+
+def _print_entry(entry: CatalogueEntry, headings: Sequence[str]) -> None:
+    """Print a feature's column, its name with its window, and what is said of it."""
+    name, window, *cells = entry.cells
+    said = [
+        f"{heading.lower()}{'' if heading.endswith('?') else ':'} {cell}"
+        for heading, cell in zip(headings[2:], cells, strict=True)
+    ]
+    print_line(f"  {entry.column}")
+    print_line(f"      {name}{f' ({window})' if window else ''}")
+    print_line(f"      {'; '.join(said)}")
 
 
 class ConsoleProgress:

@@ -80,9 +80,9 @@ def test_keygen_makes_a_key_and_never_overwrites(tmp_path):
 
 def test_the_catalogue_is_listed_in_both_languages(capsys):
     specs = load_catalogue()
-    print_catalogue(specs, "sv", "table")
+    print_catalogue(specs, "sv", "text")
     swedish = capsys.readouterr().out
-    print_catalogue(specs, "en", "table")
+    print_catalogue(specs, "en", "text")
     english = capsys.readouterr().out
     for text in ("absence_share_30d", "Skolnärvaro", "högre värde, högre risk", "räknas som noll"):
         assert text in swedish
@@ -90,7 +90,7 @@ def test_the_catalogue_is_listed_in_both_languages(capsys):
     assert "School attendance" in english
 
 
-@pytest.mark.parametrize("listing", ["table", "json", "csv", "markdown"])
+@pytest.mark.parametrize("listing", ["text", "json", "csv", "markdown"])
 def test_every_format_lists_every_feature(capsys, listing):
     specs = load_catalogue()
     print_catalogue(specs, "sv", listing)
@@ -116,8 +116,7 @@ def test_the_features_of_a_run_are_listed(tmp_path):
     path.write_text(text, encoding="utf-8")
     done = call("features", "--list", "--config", path, cwd=tmp_path)
     assert "pass_count" in done.stdout
-    assert " fail_count" not in done.stdout
-    assert "\nfail_count" not in done.stdout
+    assert " fail_count\n" not in done.stdout
 
 
 def test_headlines_are_aligned_under_their_headings(capsys):
