@@ -59,6 +59,7 @@ class SparkEngine(Engine):
 
     def __init__(self, spec: EngineSpec) -> None:
         check_installed()
+        _load_quietly()
         _check_none_is_open()
         if spec.temporary_folder is not None:
             spec.temporary_folder.mkdir(parents=True, exist_ok=True)
@@ -195,18 +196,25 @@ def _check_none_is_open() -> None:
     stop_process()
 
 
-def _connect(context: Any) -> Any:
-    """Return the Ibis backend of a context."""
-    import ibis
-    from pyspark.logger import PySparkLogger
-    from pyspark.sql import SparkSession
-
-    for name in _TALKATIVE:
-        PySparkLogger.getLogger(name).disabled = True
+def _load_quietly() -> None:
+    """Load Spark's modules without what they say of pandas, and silence its talkative loggers."""
     with warnings.catch_warnings():
         # About Spark's own frames in the manner of pandas; here rows come and go as Arrow.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        return ibis.pyspark.connect(SparkSession(context))
+        import ibis.backends.pyspark
+        import pyspark.testing.utils  # noqa: F401  (Spark itself loads it later, in a call)
+    from pyspark.logger import PySparkLogger
+
+    for name in _TALKATIVE:
+        PySparkLogger.getLogger(name).disabled = True
+
+
+def _connect(context: Any) -> Any:
+    """Return the Ibis backend of a context."""
+    import ibis
+    from pyspark.sql import SparkSession
+
+    return ibis.pyspark.connect(SparkSession(context))
 
 
 def _plain_types(table: pa.Table) -> pa.Table:
