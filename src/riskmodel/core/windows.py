@@ -419,13 +419,17 @@ def add_months(moment: date, months: int) -> date:
     return date(year, month + 1, day)
 
 
-def cut_into_cells(intervals: Iterable[Interval]) -> Sequence[Interval]:
+def cut_into_cells(
+    intervals: Iterable[Interval], *, longest_days: int | None = None
+) -> Sequence[Interval]:
     """Cut time at every edge of some intervals into disjoint cells.
 
     Parameters
     ----------
     intervals : iterable of Interval
         May overlap.
+    longest_days : int, optional
+        The most days that a cell may hold; longer ones are cut further.
 
     Returns
     -------
@@ -438,6 +442,14 @@ def cut_into_cells(intervals: Iterable[Interval]) -> Sequence[Interval]:
     >>> week = Interval(date(2024, 1, 1), date(2024, 1, 9))
     >>> [cell.days for cell in cut_into_cells([week, Interval(date(2024, 1, 5), week.end)])]
     [4, 4]
+    >>> [cell.days for cell in cut_into_cells([week], longest_days=3)]
+    [3, 3, 2]
     """
     edges = sorted({edge for span in intervals for edge in (span.start, span.end)})
+    if longest_days is not None:
+        edges = [
+            edge + timedelta(days=step)
+            for edge, following in zip(edges, [*edges[1:], edges[-1]], strict=True)
+            for step in range(0, max(1, (following - edge).days), longest_days)
+        ]
     return [Interval(start, end) for start, end in pairwise(edges)]

@@ -4,6 +4,10 @@ A moment is gathered once per subject and cell, and the cells of a window are th
 together by the same reduction: sums by adding, the smallest of the smallest. An aggregation
 names its moments and says how the number follows from them. To add one, add an entry to
 `AGGREGATIONS`.
+
+Numbers are summed in fixed point with six decimals, as whole numbers, so that a sum does not
+depend on the order of the rows. Days on which something happened are kept as the bits of one
+whole number per cell, which is why a cell is then at most `LONGEST_CELL_DAYS` long.
 """
 
 from __future__ import annotations
@@ -16,12 +20,16 @@ import ibis
 
 from riskmodel.core.windows import is_before
 
-REFERENCE_DAY = 18_262
-"""Days are counted from 1 January 2020 (this many after 1970), which keeps numbers small."""
+LONGEST_CELL_DAYS = 62
+"""The most days whose bits, and a sign, fit into a whole number of 64 bits."""
 
-_DECIMALS = "decimal(38, 9)"
+FIXED_POINT = 1_000_000
+"""What a number that is no whole number is multiplied by before it is summed."""
+
+_WIDE, _NARROW = "decimal(28, 0)", "decimal(10, 0)"
 
 Demand = Literal["needed", "allowed", "refused"]
+Reduction = Literal["sum", "min", "max", "bit_or"]
 
 
 @dataclass(frozen=True)
@@ -32,24 +40,45 @@ class Row:
     ----------
     one : ibis integer column
         1.
-    value : ibis floating column
+    value : ibis column
         What is aggregated.
+    amount : ibis integer column
+        The same in fixed point.
+    amount_scale : int
+        What the amount has been multiplied by.
+    on_weekdays : ibis integer column
+        The amount on the weekdays named, 0 on others.
     hit : ibis integer column
         1, or what an indicator says.
-    weight : ibis floating column
-        What a share is of; 1 without a denominator.
+    weight : ibis integer column
+        What a share is of, in fixed point; 1 without a denominator.
+    weight_scale : int
+        What the weight has been multiplied by.
     day : ibis integer column
-        The day of the row, counted from `REFERENCE_DAY`.
+        The day of the row, counted from 1970.
     hit_day : ibis integer column
+        The same, only where `hit` is 1.
+    offset : ibis integer column
+        The day counted from the first of its cell.
+    bit : ibis integer column
+        2 to the power of `offset`.
+    hit_bit : ibis integer column
         The same, only where `hit` is 1.
     """
 
     one: Any
     value: Any
+    amount: Any
+    amount_scale: int
+    on_weekdays: Any
     hit: Any
     weight: Any
+    weight_scale: int
     day: Any
     hit_day: Any
+    offset: Any
+    bit: Any
+    hit_bit: Any
 
 
 @dataclass(frozen=True)
@@ -60,18 +89,21 @@ class Moment:
     ----------
     name : str
         Unique among moments.
-    reduction : {"sum", "min", "max"}
+    reduction : {"sum", "min", "max", "bit_or"}
         How rows, and then cells, are put together.
     of : callable
         From a `Row` to the column that is reduced.
+    scale : {"amount", "weight"}, optional
+        By which of the row's scales the column has been multiplied.
     """
 
     name: str
-    reduction: Literal["sum", "min", "max"]
+    reduction: Reduction
     of: Callable[[Row], Any]
+    scale: Literal["amount", "weight"] | None = None
 
-    def gather(self, row: Row) -> Any:
-        """Return the reduction over rows.
+    def gather(self, row: Row) -> tuple[Any, int]:
+        """Return the reduction over rows, and what it has been multiplied by.
 
         Parameters
         ----------
@@ -81,23 +113,22 @@ class Moment:
         Returns
         -------
         ibis scalar
-            Sums of fractions are taken in fixed point with nine decimals, so that they do not
-            depend on the order of the rows.
+            The reduction.
+        int
+            The scale; 1 where there is none.
         """
-        column = self.of(row)
-        if self.reduction == "sum" and column.type().is_floating():
-            column = column.cast(_DECIMALS)
-        return reduce_column(column, self.reduction)
+        scales = {"amount": row.amount_scale, "weight": row.weight_scale, None: 1}
+        return reduce_column(self.of(row), self.reduction), scales[self.scale]
 
 
-def reduce_column(column: Any, reduction: str) -> Any:
-    """Return the sum, minimum or maximum of a column.
+def reduce_column(column: Any, reduction: Reduction) -> Any:
+    """Return the sum, minimum, maximum or union of bits of a column.
 
     Parameters
     ----------
     column : ibis column
         What is reduced; nulls are passed over.
-    reduction : {"sum", "min", "max"}
+    reduction : {"sum", "min", "max", "bit_or"}
         How.
 
     Returns
@@ -119,7 +150,7 @@ class Moments:
     baseline : mapping of str to ibis column
         The same over the days compared with; empty without any.
     prediction_day : ibis column
-        The prediction date, counted from `REFERENCE_DAY`.
+        The prediction date, counted from 1970.
     per_days : int
         The days that a trend is given per.
     """
@@ -138,26 +169,34 @@ class Aggregation:
     ----------
     moments : tuple of Moment
         What is gathered.
-    finish : callable
-        From `Moments` to the number; null where it is not defined.
-    value, denominator, indicator, baseline, latest : {"needed", "allowed", "refused"}
+    finish : callable, optional
+        From `Moments` to the number; null where it is not defined. Without it the number is
+        made from the bits of the days.
+    value, denominator, indicator, baseline, latest, weekdays : {"needed", "allowed", "refused"}
         What a feature with this aggregation must, may or may not declare.
-    key : {"value", "day"}, optional
-        Count different values, or different days: such features need a pass of their own,
-        because what differs does not add up over cells.
-    always_latest : bool
-        Look only at the latest day with a row unless the feature says how many days.
+    kind : {"cells", "line", "days", "runs", "values"}
+        From what the number is made: from moments alone; from moments with the place of each
+        cell in time; from the days as bits; from the order of these days; or from the
+        different values, which need a pass of their own as they do not add up over cells.
+    edge : {"latest", "earliest"}, optional
+        Look only at the latest (earliest) day with a row, or at the latest `latest_days`.
     """
 
     moments: tuple[Moment, ...]
-    finish: Callable[[Moments], Any]
+    finish: Callable[[Moments], Any] | None = None
     value: Demand = "needed"
     denominator: Demand = "refused"
     indicator: Demand = "allowed"
     baseline: Demand = "refused"
     latest: Demand = "allowed"
-    key: Literal["value", "day"] | None = None
-    always_latest: bool = False
+    weekdays: Demand = "allowed"
+    kind: Literal["cells", "line", "days", "runs", "values"] = "cells"
+    edge: Literal["latest", "earliest"] | None = None
+
+    @property
+    def needs_short_cells(self) -> bool:
+        """Whether a cell may be at most `LONGEST_CELL_DAYS` long."""
+        return self.kind in ("line", "days", "runs")
 
 
 def _take_weighted_day(row: Row) -> Any:
@@ -166,27 +205,54 @@ def _take_weighted_day(row: Row) -> Any:
 
 
 ROWS = Moment("rows", "sum", lambda row: row.one)
-VALUE = Moment("value", "sum", lambda row: row.value)
+VALUE = Moment("value", "sum", lambda row: row.amount, "amount")
 HITS = Moment("hits", "sum", lambda row: row.hit)
-WEIGHT = Moment("weight", "sum", lambda row: row.weight)
+WEIGHT = Moment("weight", "sum", lambda row: row.weight, "weight")
 SMALLEST = Moment("smallest", "min", lambda row: row.value)
 GREATEST = Moment("greatest", "max", lambda row: row.value)
 ANY_HIT = Moment("any_hit", "max", lambda row: row.hit)
 LAST_HIT = Moment("last_hit", "max", lambda row: row.hit_day)
+DAYS = Moment("days", "bit_or", lambda row: row.bit)
+HIT_DAYS = Moment("hit_days", "bit_or", lambda row: row.hit_bit)
+_ON_WEEKDAYS = Moment("on_weekdays", "sum", lambda row: row.on_weekdays, "amount")
 _FIRST_WEIGHTED = Moment("first_weighted", "min", _take_weighted_day)
 _LAST_WEIGHTED = Moment("last_weighted", "max", _take_weighted_day)
-_WEIGHT_DAY = Moment("weight_day", "sum", lambda row: row.weight * row.day)
-_WEIGHT_DAY_DAY = Moment("weight_day_day", "sum", lambda row: row.weight * row.day * row.day)
-_VALUE_DAY = Moment("value_day", "sum", lambda row: row.value * row.day)
-_TREND = (
-    VALUE,
-    WEIGHT,
-    _FIRST_WEIGHTED,
-    _LAST_WEIGHTED,
-    _WEIGHT_DAY,
-    _WEIGHT_DAY_DAY,
-    _VALUE_DAY,
+_WEIGHT_OFFSET = Moment("weight_offset", "sum", lambda row: row.weight * row.offset, "weight")
+_WEIGHT_SQUARE = Moment(
+    "weight_square", "sum", lambda row: row.weight * row.offset * row.offset, "weight"
 )
+_VALUE_OFFSET = Moment("value_offset", "sum", lambda row: row.amount * row.offset, "amount")
+_LINE = (VALUE, WEIGHT, _WEIGHT_OFFSET, _WEIGHT_SQUARE, _VALUE_OFFSET)
+_SPAN = (_FIRST_WEIGHTED, _LAST_WEIGHTED)
+
+
+def shift_line(moments: Mapping[str, Any], origin: Any) -> dict[str, Any]:
+    """Return the moments of a line with days counted from the prediction date.
+
+    Parameters
+    ----------
+    moments : mapping of str to ibis integer column
+        One cell's moments, with days counted from the cell's first.
+    origin : ibis integer column
+        The cell's first day less the prediction date.
+
+    Returns
+    -------
+    dict of str to ibis column
+        The same moments, exact, to be summed over cells.
+    """
+    shift, wide = origin.cast(_NARROW), {n: moments[n].cast(_WIDE) for n in moments}
+    square = (origin * origin).cast(_NARROW)
+    double = (origin * 2).cast(_NARROW)
+    return {
+        "value": wide["value"],
+        "weight": wide["weight"],
+        "weight_offset": wide["weight_offset"] + wide["weight"] * shift,
+        "weight_square": wide["weight_square"]
+        + wide["weight_offset"] * double
+        + wide["weight"] * square,
+        "value_offset": wide["value_offset"] + wide["value"] * shift,
+    }
 
 
 def _divide(value: Any, weight: Any) -> Any:
@@ -196,15 +262,22 @@ def _divide(value: Any, weight: Any) -> Any:
 
 def _finish_trend(moments: Moments) -> Any:
     """Return the slope of value over weight by day: weighted least squares."""
-    sums, origin = moments.window, moments.prediction_day
+    sums = moments.window
     weight, value = sums["weight"], sums["value"]
-    # Days are counted from the prediction date, so that little is lost in the differences.
-    day = sums["weight_day"] - origin * weight
-    square = sums["weight_day_day"] - 2 * origin * sums["weight_day"] + origin * origin * weight
-    cross = sums["value_day"] - origin * value
+    day, square, cross = sums["weight_offset"], sums["weight_square"], sums["value_offset"]
     slope = _divide(weight * cross - day * value, weight * square - day * day)
     has_span = is_before(sums["first_weighted"], sums["last_weighted"])
     return ibis.ifelse(has_span, slope * moments.per_days, None)
+
+
+def _finish_mean(moments: Moments) -> Any:
+    """Return the mean of the value over the rows."""
+    return _divide(moments.window["value"], moments.window["rows"])
+
+
+def _finish_share(moments: Moments) -> Any:
+    """Return the value over the weight."""
+    return _divide(moments.window["value"], moments.window["weight"])
 
 
 def _finish_change(moments: Moments) -> Any:
@@ -221,28 +294,26 @@ def _finish_count_of_keys(moments: Moments) -> Any:
 AGGREGATIONS: dict[str, Aggregation] = {
     "sum": Aggregation((VALUE,), lambda moments: moments.window["value"]),
     "count": Aggregation((HITS,), lambda moments: moments.window["hits"], value="allowed"),
-    "share": Aggregation(
-        (VALUE, WEIGHT),
-        lambda moments: _divide(moments.window["value"], moments.window["weight"]),
-        denominator="allowed",
+    "share": Aggregation((VALUE, WEIGHT), _finish_share, denominator="allowed"),
+    "weekday_share": Aggregation(
+        (VALUE, _ON_WEEKDAYS),
+        lambda moments: _divide(moments.window["on_weekdays"], moments.window["value"]),
+        weekdays="needed",
     ),
-    "mean": Aggregation(
-        (VALUE, ROWS), lambda moments: _divide(moments.window["value"], moments.window["rows"])
-    ),
+    "mean": Aggregation((VALUE, ROWS), _finish_mean),
     "min": Aggregation((SMALLEST,), lambda moments: moments.window["smallest"]),
     "max": Aggregation((GREATEST,), lambda moments: moments.window["greatest"]),
-    "last": Aggregation(
-        (VALUE, ROWS),
-        lambda moments: _divide(moments.window["value"], moments.window["rows"]),
-        always_latest=True,
-    ),
+    "first": Aggregation((VALUE, ROWS), _finish_mean, latest="refused", edge="earliest"),
+    "last": Aggregation((VALUE, ROWS), _finish_mean, edge="latest"),
     "days_since_last": Aggregation(
         (LAST_HIT,),
         lambda moments: moments.prediction_day - moments.window["last_hit"],
         value="allowed",
         latest="refused",
     ),
-    "trend": Aggregation(_TREND, _finish_trend, denominator="allowed", latest="refused"),
+    "trend": Aggregation(
+        (*_LINE, *_SPAN), _finish_trend, denominator="allowed", latest="refused", kind="line"
+    ),
     "change": Aggregation(
         (VALUE, WEIGHT),
         _finish_change,
@@ -255,10 +326,14 @@ AGGREGATIONS: dict[str, Aggregation] = {
         _finish_count_of_keys,
         indicator="refused",
         latest="refused",
-        key="value",
+        kind="values",
     ),
-    "day_count": Aggregation(
-        (ROWS, ANY_HIT), _finish_count_of_keys, value="allowed", latest="refused", key="day"
+    "day_count": Aggregation((DAYS, HIT_DAYS), value="allowed", latest="refused", kind="days"),
+    "longest_run": Aggregation(
+        (DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"
+    ),
+    "current_run": Aggregation(
+        (DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"
     ),
 }
 """The aggregations by name."""

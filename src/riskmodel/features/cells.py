@@ -1,29 +1,30 @@
 """Cutting time into cells, so that one pass over a table serves every window and date.
 
-Subjects are put into plans: those whose first and last prediction dates agree. Within a plan
-the edges of all windows over all its prediction dates cut time into disjoint cells. A row
-then falls into the cell of its date and into the cell of the day on which it became known,
-and each window at each prediction date is a union of cells.
+The edges of all windows, over all prediction dates, cut time into disjoint cells. A row falls
+into the cell of its date, and each window at each prediction date is a union of cells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.core.validation import check_columns
-from riskmodel.core.windows import Interval, SchoolCalendar, Window, cut_into_cells, is_before
+from riskmodel.core.windows import Interval, SchoolCalendar, Window, cut_into_cells
 from riskmodel.errors import UsageError
-from riskmodel.features.aggregations import REFERENCE_DAY
+from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 
-MOST_PLANS = 64
 _EPOCH = date(1970, 1, 1)
+
+_LONGEST_REACH_DAYS = 36_525
+"""A window without a beginning is cut into cells this many days, a hundred years, back."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Span:
         prediction_date : datetime.date
             The first day that is not seen.
         calendar : SchoolCalendar
-            Where school years start.
+            Where school years and terms start.
 
         Returns
         -------
@@ -64,22 +65,20 @@ class Span:
 
 @dataclass(frozen=True)
 class CohortPlan:
-    """The cohort, with subjects numbered and put into plans.
+    """The cohort, with its rows and prediction dates numbered.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         One row per subject and prediction date: ``subject_id``, ``prediction_date``,
-        ``subject_no``, ``point`` (the prediction date's place in its plan).
-    subjects : pandas.DataFrame
-        One row per subject: ``subject_id``, ``subject_no``, ``plan``.
-    dates : tuple of tuple of datetime.date
-        The prediction dates of each plan, in order.
+        ``row_no``, ``date_no`` (the prediction date's place among `dates`), and the columns
+        that features compare peers by; sorted by subject and date.
+    dates : tuple of datetime.date
+        The different prediction dates, in order.
     """
 
     rows: pd.DataFrame
-    subjects: pd.DataFrame
-    dates: tuple[tuple[date, ...], ...]
+    dates: tuple[date, ...]
 
 
 @dataclass(frozen=True)
@@ -88,62 +87,70 @@ class CellPlan:
 
     Parameters
     ----------
-    first_day : datetime.date
-        Earlier days stand in for by this one.
+    reach : Interval
+        From the first day in any cell to the last prediction date.
+    is_open : bool
+        Whether earlier days stand in the first cell: some window has no beginning.
+    dates : tuple of datetime.date
+        The prediction dates, in order.
     days : pandas.DataFrame
-        One row per plan and day: ``plan``, ``day``, ``cell``, and ``known``, the number of
-        the plan's prediction dates on or before the day. A fact known on that day counts for
-        the prediction dates from that place on.
+        One row per day in reach: ``date``, ``day`` (counted from 1970), ``cell``, ``offset``
+        (the day counted from the first of its cell), ``bit`` (2 to the power of `offset`; 0
+        in cells too long for it) and ``known``, the number of prediction dates on or before
+        the day: a fact known on that day counts for the prediction dates from that place on.
     members : pandas.DataFrame
-        One row per cell and prediction date that sees it: ``cell``, ``point``,
-        ``prediction_day`` and one boolean column per span, ``span_0`` and so on.
+        One row per cell and prediction date that sees it: ``cell``, ``date_no``,
+        ``prediction_day``, ``origin`` (the cell's first day less the prediction date) and
+        one boolean column per span, ``span_0`` and so on.
     """
 
-    first_day: date
+    reach: Interval
+    is_open: bool
+    dates: tuple[date, ...]
     days: pd.DataFrame
     members: pd.DataFrame
 
 
-def plan_cohort(cohort: pd.DataFrame) -> CohortPlan:
-    """Give the subjects of a cohort numbers and put them into plans.
+def plan_cohort(cohort: pd.DataFrame, groups: Sequence[str] = ()) -> CohortPlan:
+    """Number the rows and the prediction dates of a cohort.
 
     Parameters
     ----------
     cohort : pandas.DataFrame
         ``subject_id`` and ``prediction_date`` (dates or timestamps), one row per pair.
+    groups : sequence of str, default ()
+        Further columns to keep: those that features compare peers by.
 
     Returns
     -------
     CohortPlan
-        Sorted by subject and date; at most `MOST_PLANS` plans.
+        Sorted by subject and date.
 
     Raises
     ------
     UsageError
-        If there is no row, a key is missing, or a pair repeats.
+        If there is no row, a column or a key is missing, or a pair repeats.
     """
-    check_columns(list(cohort.columns), [SUBJECT, PREDICTION], where="cohort")
-    rows = cohort[[SUBJECT, PREDICTION]].reset_index(drop=True)
-    _check_cohort(rows)
+    check_columns(list(cohort.columns), [SUBJECT, PREDICTION, *groups], where="cohort")
+    rows = cohort[[SUBJECT, PREDICTION, *groups]].reset_index(drop=True)
+    _check_cohort(rows[[SUBJECT, PREDICTION]])
     codes, days = pd.factorize(pd.to_datetime(rows[PREDICTION]).dt.normalize(), sort=True)
-    numbers, names = pd.factorize(rows[SUBJECT], sort=True)
-    _check_pairs(numbers, codes)
-    order = np.lexsort((codes, numbers))
-    codes, numbers = codes[order], numbers[order]
+    subjects, names = pd.factorize(rows[SUBJECT], sort=True)
+    order = np.lexsort((codes, subjects))
+    codes, subjects = codes[order], subjects[order]
+    _check_pairs(subjects, codes)
     moments = np.array([day.date() for day in days], dtype=object)
-    plans = _assign_plans(numbers, codes, len(names))
-    dates, points = _place_dates(plans[numbers], codes, moments)
     return CohortPlan(
         rows=pd.DataFrame(
             {
-                SUBJECT: np.asarray(names, dtype=object)[numbers],
+                SUBJECT: np.asarray(names, dtype=object)[subjects],
                 PREDICTION: moments[codes],
-                "subject_no": numbers,
-                "point": points,
+                "row_no": np.arange(len(rows), dtype=np.int32),
+                "date_no": codes.astype(np.int32),
+                **{name: rows[name].to_numpy(dtype=object)[order] for name in groups},
             }
         ),
-        subjects=pd.DataFrame({SUBJECT: names, "subject_no": np.arange(len(names)), "plan": plans}),
-        dates=dates,
+        dates=tuple(moments),
     )
 
 
@@ -161,10 +168,9 @@ def _check_cohort(rows: pd.DataFrame) -> None:
         )
 
 
-def _check_pairs(numbers: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]) -> None:
-    """Raise if a subject has the same prediction date twice."""
-    pairs = numbers.astype(np.int64) * (int(codes.max()) + 1) + codes
-    repeated = len(pairs) - len(np.unique(pairs))
+def _check_pairs(subjects: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]) -> None:
+    """Raise if a subject has the same prediction date twice; rows are sorted."""
+    repeated = int(((np.diff(subjects) == 0) & (np.diff(codes) == 0)).sum())
     if repeated:
         raise UsageError(
             f"`cohort` must have one row per subject and prediction date, got {repeated} "
@@ -172,110 +178,112 @@ def _check_pairs(numbers: npt.NDArray[np.int64], codes: npt.NDArray[np.int64]) -
         )
 
 
-def _assign_plans(
-    numbers: npt.NDArray[np.int64], codes: npt.NDArray[np.int64], n_subjects: int
-) -> npt.NDArray[np.int64]:
-    """Return each subject's plan, by first and last date; rows are sorted by subject and date."""
-    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-    ends = np.append(starts[1:], len(numbers)) - 1
-    _, plans = np.unique(np.stack([codes[starts], codes[ends]]), axis=1, return_inverse=True)
-    plans = plans.reshape(n_subjects)
-    n_plans = int(plans.max()) + 1
-    if n_plans > MOST_PLANS:
-        plans = plans * MOST_PLANS // n_plans
-    return np.asarray(plans, dtype=np.int64)
-
-
-def _place_dates(
-    plans: npt.NDArray[np.int64], codes: npt.NDArray[np.int64], moments: npt.NDArray[np.object_]
-) -> tuple[tuple[tuple[date, ...], ...], npt.NDArray[np.int64]]:
-    """Return each plan's dates in order, and each row's place among them."""
-    pairs, places = np.unique(np.stack([plans, codes]), axis=1, return_inverse=True)
-    starts = np.flatnonzero(np.diff(pairs[0], prepend=-1))
-    groups = np.split(moments[pairs[1]], starts[1:])
-    points = places.reshape(len(plans)) - starts[plans]
-    return tuple(tuple(group) for group in groups), np.asarray(points, dtype=np.int64)
-
-
 def plan_cells(
-    dates: Sequence[Sequence[date]], spans: Sequence[Span], calendar: SchoolCalendar
+    dates: tuple[date, ...],
+    spans: Sequence[Span],
+    calendar: SchoolCalendar,
+    *,
+    earliest: date | None = None,
+    longest_days: int | None = None,
 ) -> CellPlan:
-    """Cut each plan's time into cells and tell which windows they make up.
+    """Cut time into cells and tell which windows they make up.
 
     Parameters
     ----------
-    dates : sequence of sequence of datetime.date
-        The prediction dates of each plan, in order.
+    dates : tuple of datetime.date
+        The prediction dates, in order.
     spans : sequence of Span
         What is looked at from each date.
     calendar : SchoolCalendar
-        Where school years start.
+        Where school years and terms start.
+    earliest : datetime.date, optional
+        The first day on which anything happened, from which windows without a beginning are
+        cut.
+    longest_days : int, optional
+        The most days that a cell may hold.
 
     Returns
     -------
     CellPlan
-        Cells are numbered through all plans. Days in no window have no cell.
+        Cells are numbered in order of time.
     """
-    cut = [_cut_plan(moments, spans, calendar) for moments in dates]
-    first_day = min(_find_first_edge(cells) for cells in cut) - timedelta(days=1)
-    days, members, offset = [], [], 0
-    for plan, (moments, cells) in enumerate(zip(dates, cut, strict=True)):
-        days.append(_list_days(plan, moments, cells, first_day, offset))
-        members += list(_list_members(moments, cells, spans, calendar, offset))
-        offset += len(cells)
-    columns = ["cell", "point", "prediction_day", *(f"span_{i}" for i in range(len(spans)))]
-    return CellPlan(first_day, pd.concat(days), pd.DataFrame(members, columns=columns))
+    bounds = {moment: [span.bounds(moment, calendar) for span in spans] for moment in dates}
+    parts = [part for pairs in bounds.values() for pair in pairs for part in pair if part]
+    intervals = [Interval(moment, moment) for moment in dates]
+    intervals += [_bound(part, earliest) for part in parts]
+    cells = cut_into_cells(intervals, longest_days=longest_days)
+    starts = np.array([(cell.start - _EPOCH).days for cell in cells], dtype=np.int64)
+    reach = Interval(cells[0].start, dates[-1])
+    members = [_list_members(starts, number, dates[number], bounds) for number in range(len(dates))]
+    return CellPlan(
+        reach=reach,
+        is_open=any(part.start == date.min for part in parts),
+        dates=dates,
+        days=_list_days(starts, reach, dates),
+        members=pd.concat(members, ignore_index=True),
+    )
 
 
-def _cut_plan(
-    moments: Sequence[date], spans: Sequence[Span], calendar: SchoolCalendar
-) -> Sequence[Interval]:
-    """Return the cells of one plan; each prediction date is an edge."""
-    intervals = [Interval(moment, moment) for moment in moments]
-    for moment in moments:
-        for span in spans:
-            intervals += [part for part in span.bounds(moment, calendar) if part is not None]
-    return cut_into_cells(intervals)
-
-
-def _find_first_edge(cells: Sequence[Interval]) -> date:
-    """Return the first day at which a cell begins, or the first one ends if it has no beginning."""
-    return cells[0].end if cells[0].start == date.min else cells[0].start
+def _bound(part: Interval, earliest: date | None) -> Interval:
+    """Return an interval with a beginning, of a day at least."""
+    if part.start > date.min:
+        return part
+    nearest = part.end - timedelta(days=1)
+    if earliest is not None:
+        nearest = min(earliest, nearest)
+    return Interval(max(nearest, part.end - timedelta(days=_LONGEST_REACH_DAYS)), part.end)
 
 
 def _list_days(
-    plan: int, moments: Sequence[date], cells: Sequence[Interval], first_day: date, offset: int
+    starts: npt.NDArray[np.int64], reach: Interval, dates: Sequence[date]
 ) -> pd.DataFrame:
-    """Return the days of one plan with their cells; a cell without a beginning starts late."""
-    starts = [first_day if cell.start == date.min else cell.start for cell in cells]
-    lengths = [(cell.end - start).days for start, cell in zip(starts, cells, strict=True)]
-    known = [sum(not is_before(start, moment) for moment in moments) for start in starts]
-    days = np.datetime64(starts[0], "D") + np.arange(sum(lengths))
+    """Return the days in reach with their cells."""
+    days = (reach.start - _EPOCH).days + np.arange(reach.days)
+    cells = np.searchsorted(starts, days, side="right") - 1
+    offsets = days - starts[cells]
+    bits = np.where(offsets < LONGEST_CELL_DAYS, 1 << np.minimum(offsets, LONGEST_CELL_DAYS), 0)
+    moments = np.array([(moment - _EPOCH).days for moment in dates])
     return pd.DataFrame(
         {
-            "plan": plan,
-            "day": days.astype(object),
-            "cell": np.repeat(np.arange(len(cells)) + offset, lengths),
-            "known": np.repeat(known, lengths),
+            "date": days.astype("datetime64[D]").astype(object),
+            "day": days.astype(np.int32),
+            "cell": cells.astype(np.int32),
+            "offset": offsets.astype(np.int32),
+            "bit": bits.astype(np.int64),
+            "known": np.searchsorted(moments, days, side="right").astype(np.int32),
         }
     )
 
 
 def _list_members(
-    moments: Sequence[date],
-    cells: Sequence[Interval],
-    spans: Sequence[Span],
-    calendar: SchoolCalendar,
-    offset: int,
-) -> Iterator[tuple[int | bool, ...]]:
-    """Yield each pair of a cell and a prediction date that sees it."""
-    for point, moment in enumerate(moments):
-        bounds = [span.bounds(moment, calendar) for span in spans]
-        day = (moment - _EPOCH).days - REFERENCE_DAY
-        for number, cell in enumerate(cells):
-            seen = [
-                outer.contains(cell.start) and not (inner and inner.contains(cell.start))
-                for outer, inner in bounds
-            ]
-            if any(seen):
-                yield (number + offset, point, day, *seen)
+    starts: npt.NDArray[np.int64],
+    number: int,
+    moment: date,
+    bounds: dict[date, list[tuple[Interval, Interval | None]]],
+) -> pd.DataFrame:
+    """Return the cells that one prediction date sees, with the spans that they are in."""
+    day = (moment - _EPOCH).days
+    spans: dict[str, Any] = {}
+    for place, (outer, inner) in enumerate(bounds[moment]):
+        is_inside = _are_inside(starts, outer)
+        if inner is not None:
+            is_inside &= ~_are_inside(starts, inner)
+        spans[f"span_{place}"] = is_inside
+    frame = pd.DataFrame(
+        {
+            "cell": np.arange(len(starts), dtype=np.int32),
+            "date_no": np.int32(number),
+            "prediction_day": np.int32(day),
+            "origin": (starts - day).astype(np.int32),
+            **spans,
+        }
+    )
+    return frame[np.any(list(spans.values()), axis=0)]
+
+
+def _are_inside(starts: npt.NDArray[np.int64], part: Interval) -> npt.NDArray[np.bool_]:
+    """Tell which cells lie in an interval; the first cell holds all that is earlier."""
+    first = 0 if part.start == date.min else np.searchsorted(starts, (part.start - _EPOCH).days)
+    after = np.searchsorted(starts, (part.end - _EPOCH).days)
+    places = np.arange(len(starts))
+    return np.asarray((places >= first) & (places < after))

@@ -121,7 +121,7 @@ def find_problems(spec: FeatureSpec, schemas: Mapping[str, Table]) -> list[Featu
         hint = suggest_name(spec.table, schemas) or f" There is: {', '.join(schemas)}."
         text = f"`table` must be an event table, got '{spec.table}'.{hint}"
         return [*found, FeatureProblem("table", text)]
-    any_type = aggregation is not None and aggregation.key == "value"
+    any_type = aggregation is not None and aggregation.kind == "values"
     found += _find_column_problems("value", spec.value, table, numeric=not any_type)
     found += _find_column_problems("denominator", spec.denominator, table, numeric=True)
     found += _find_condition_problems("where", spec.where, table)
@@ -198,7 +198,7 @@ def _find_demand_problems(spec: FeatureSpec, aggregation: Aggregation) -> Iterat
     if aggregation.baseline != "refused" and spec.baseline is not None:
         yield from _find_baseline_problems(spec.window, spec.baseline)
     yield from _find_indicator_problems(spec, aggregation)
-    if aggregation.key == "value" and len(spec.value) > 1:
+    if aggregation.kind == "values" and len(spec.value) > 1:
         yield FeatureProblem("value", f"`value` must be one column, got {len(spec.value)}.")
 
 

@@ -1,14 +1,15 @@
 """Compiling features into one Ibis expression.
 
-Each table is read in one grouped pass over subject, cell of the date and cell of the known
-date; the small table of cells is then added up per prediction date and window. Features that
-count different values or days, or look at the latest days only, need a pass with one key
-more, over the rows of their own windows only.
+Each table is read in one grouped pass over subject and cell of time; the small table of cells
+is then added up per prediction date and window. Features that count different values, or look
+at the first or the latest days only, need a pass with one key more, over the rows of their own
+windows only; so do those that read a column which became known later than its row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import ibis
@@ -18,9 +19,13 @@ from riskmodel.core.schema import Table
 from riskmodel.core.windows import SchoolCalendar
 from riskmodel.engine.session import Engine
 from riskmodel.errors import UsageError
-from riskmodel.features.cells import CohortPlan, plan_cohort
+from riskmodel.features.cells import CellPlan, plan_cells, plan_cohort
 from riskmodel.features.checks import check_specs
+from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
+from riskmodel.features.peers import compare_with_peers, find_peer_columns
+from riskmodel.features.placement import Plan, find_corrections
+from riskmodel.features.rows import take_column
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
 
@@ -110,17 +115,28 @@ def compile_features(
     Notes
     -----
     A row counts if its date lies in the window and it was known before the prediction date.
-    The order of rows and the other rows of the cohort do not change a value.
+    The order of rows and the other rows of the cohort do not change a value, save where a
+    feature compares with peers.
     """
     check_specs(specs, schemas)
     _check_tables(tables, specs)
-    plan = plan_cohort(cohort)
+    plan = plan_cohort(cohort, find_peer_columns(specs))
     rows = engine.register(plan.rows, ibis.util.gen_name("cohort"))
-    subjects = engine.register(plan.subjects, ibis.util.gen_name("subjects"))
-    results = [
-        _run_pass(engine, tables, part, subjects, plan, schemas=schemas, calendar=calendar)
-        for part in find_passes(specs)
-    ]
+    bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
+    results = []
+    for part in find_passes(specs, schemas):
+        table, schema = tables[part.table], schemas[part.table]
+        cells = _plan_cells(engine, part, table, schema, plan.dates, calendar)
+        corrections = find_corrections(table, schema)
+        placed = Plan(
+            cells=cells,
+            days=engine.register(cells.days, ibis.util.gen_name("days")),
+            members=engine.register(cells.members, ibis.util.gen_name("members")),
+            rows=rows,
+            bits=bits,
+            has_versions=corrections is not None and _has_rows(engine, corrections),
+        )
+        results.append(compile_pass(part, table, schema, placed))
     return _assemble(rows, results, specs)
 
 
@@ -134,41 +150,50 @@ def _check_tables(tables: Mapping[str, Any], specs: Sequence[FeatureSpec]) -> No
         )
 
 
-def _run_pass(
+def _plan_cells(
     engine: Engine,
-    tables: Mapping[str, Any],
     part: Pass,
-    subjects: Any,
-    plan: CohortPlan,
-    *,
-    schemas: Mapping[str, Table],
+    table: Any,
+    schema: Table,
+    dates: tuple[date, ...],
     calendar: SchoolCalendar,
-) -> Any:
-    """Register the cells of one pass and return its table of features."""
-    cells = part.plan_cells(plan, calendar)
-    days = engine.register(cells.days, ibis.util.gen_name("days"))
-    members = engine.register(cells.members, ibis.util.gen_name("members"))
-    return compile_pass(
-        part,
-        tables[part.table],
-        schemas[part.table],
-        subjects,
-        days=days,
-        members=members,
-        first_day=cells.first_day,
+) -> CellPlan:
+    """Cut the time of one pass into cells, as far back as there is anything to see."""
+    is_open = any(span.window.kind == "ever" for span in part.spans)
+    return plan_cells(
+        dates,
+        tuple(part.spans),
+        calendar,
+        earliest=_find_earliest(engine, table, schema) if is_open else None,
+        longest_days=part.longest_days,
     )
 
 
+def _find_earliest(engine: Engine, table: Any, schema: Table) -> date | None:
+    """Return the first day on which anything happened, or None if nothing did."""
+    assert schema.date is not None
+    happened = take_column(table, schema.date, schema.columns)
+    (earliest,) = engine.to_pandas(table.aggregate(earliest=happened.min()))["earliest"]
+    return None if pd.isna(earliest) else pd.Timestamp(earliest).date()
+
+
+def _has_rows(engine: Engine, table: Any) -> bool:
+    """Tell whether a table has any row."""
+    return len(engine.to_pandas(table.limit(1).select(SUBJECT))) > 0
+
+
 def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -> Any:
-    """Join the passes to the cohort and apply the missing rules."""
+    """Join the passes to the cohort, compare with peers and apply the missing rules."""
     joined = rows
     for result in results:
         features = [name for name in result.columns if name.startswith(FEATURE)]
-        wider = joined.left_join(result, ["subject_no", "point"])
+        wider = joined.left_join(result, "row_no")
         joined = wider.select(*joined.columns, *features)
     columns = {SUBJECT: joined[SUBJECT], PREDICTION: joined[PREDICTION]}
     for spec in specs:
         value = joined[FEATURE + spec.name]
+        if spec.relative_to is not None:
+            value = compare_with_peers(value, joined[spec.relative_to], joined[PREDICTION])
         filled = value if spec.missing.constant is None else value.fill_null(spec.missing.constant)
         columns[spec.name] = filled.cast("float64")
         if spec.has_flag:

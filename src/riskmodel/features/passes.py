@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import ibis
 
 from riskmodel.core.schema import Table
-from riskmodel.core.windows import SchoolCalendar, is_before
+from riskmodel.core.windows import is_before
 from riskmodel.features.aggregations import (
     AGGREGATIONS,
     ANY_HIT,
+    DAYS,
+    HIT_DAYS,
+    LONGEST_CELL_DAYS,
     ROWS,
     Moment,
     Moments,
     reduce_column,
+    shift_line,
 )
-from riskmodel.features.cells import CellPlan, CohortPlan, Span, plan_cells
-from riskmodel.features.rows import (
-    INPUT,
-    describe_row,
-    find_used_columns,
-    read_row,
-    take_column,
+from riskmodel.features.cells import Span
+from riskmodel.features.days import DaySet, count_days, find_runs, unite_days
+from riskmodel.features.placement import (
+    Plan,
+    find_late_columns,
+    group_names,
+    place_rows,
+    see_cells,
 )
-from riskmodel.features.schemas import KNOWN, SUBJECT
+from riskmodel.features.rows import INPUT, describe_row, read_row
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -35,8 +39,6 @@ DAY_KEY = ":day"
 
 FEATURE = "feature_"
 """What stands before a feature's name in the table of a pass, apart from its own columns."""
-
-_GROUP = ("subject_no", "cell", "known")
 
 
 @dataclass(frozen=True)
@@ -49,68 +51,56 @@ class Pass:
         The table.
     key : str
         Empty, `DAY_KEY`, or the column whose different values are counted.
+    late_columns : tuple of str
+        The dates before which columns that are read were not known.
     specs : tuple of FeatureSpec
         The features.
     """
 
     table: str
     key: str
+    late_columns: tuple[str, ...]
     specs: tuple[FeatureSpec, ...]
 
     @property
-    def spans(self) -> tuple[Span, ...]:
-        """The different spans of days that the features look at."""
+    def spans(self) -> dict[Span, str]:
+        """The different spans of days that the features look at, with their columns."""
         used = [Span(spec.window) for spec in self.specs]
-        used += [_get_baseline(spec) for spec in self.specs if spec.baseline is not None]
-        return tuple(dict.fromkeys(used))
+        used += [get_baseline(spec) for spec in self.specs if spec.baseline is not None]
+        return {span: f"span_{number}" for number, span in enumerate(dict.fromkeys(used))}
 
-    def plan_cells(self, plan: CohortPlan, calendar: SchoolCalendar) -> CellPlan:
-        """Return the cells that this pass needs.
-
-        Parameters
-        ----------
-        plan : CohortPlan
-            The cohort.
-        calendar : SchoolCalendar
-            Where school years start.
-
-        Returns
-        -------
-        CellPlan
-            With the columns of `spans` in their order.
-        """
-        return plan_cells(plan.dates, self.spans, calendar)
+    @property
+    def longest_days(self) -> int | None:
+        """The most days that a cell may hold, or None for any number."""
+        is_short = any(AGGREGATIONS[spec.aggregation].needs_short_cells for spec in self.specs)
+        return LONGEST_CELL_DAYS if is_short else None
 
 
-def find_passes(specs: Sequence[FeatureSpec]) -> tuple[Pass, ...]:
+def find_passes(
+    specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]
+) -> tuple[Pass, ...]:
     """Return the passes that features need: one per table, and one per further key.
 
     Parameters
     ----------
     specs : sequence of FeatureSpec
         The features.
+    schemas : mapping of str to Table
+        The tables' columns.
 
     Returns
     -------
     tuple of Pass
         Each feature is in one of them.
     """
-    parts: dict[tuple[str, str], list[FeatureSpec]] = {}
+    parts: dict[tuple[str, str, tuple[str, ...]], list[FeatureSpec]] = {}
     for spec in specs:
-        parts.setdefault((spec.table, _find_key(spec)), []).append(spec)
-    return tuple(Pass(table, key, tuple(group)) for (table, key), group in parts.items())
+        late_columns = find_late_columns(spec, schemas[spec.table])
+        parts.setdefault((spec.table, _find_key(spec), late_columns), []).append(spec)
+    return tuple(Pass(*names, tuple(group)) for names, group in parts.items())
 
 
-def compile_pass(
-    part: Pass,
-    table: Any,
-    schema: Table,
-    subjects: Any,
-    *,
-    days: Any,
-    members: Any,
-    first_day: date,
-) -> Any:
+def compile_pass(part: Pass, table: Any, schema: Table, plan: Plan) -> Any:
     """Return the features of one pass per subject and prediction date.
 
     Parameters
@@ -121,101 +111,103 @@ def compile_pass(
         The rows.
     schema : Table
         Their columns and date.
-    subjects : ibis.Table
-        ``subject_id``, ``subject_no``, ``plan``.
-    days, members : ibis.Table
-        The cells, as in `CellPlan`.
-    first_day : datetime.date
-        What stands for all earlier days.
+    plan : Plan
+        The subjects and cells.
 
     Returns
     -------
     ibis.Table
-        ``subject_no``, ``point`` and one floating column per feature, null where not defined.
-        A subject and prediction date without any row may be absent.
+        ``row_no`` and one floating column per feature, null where not defined. A row of the
+        cohort that sees nothing may be absent.
     """
-    placed = _place_rows(part, table, schema, subjects, days, first_day)
+    placed = place_rows(part.specs, table, schema, part.late_columns, plan)
     measures, cells = _gather_cells(part, placed)
-    seen = cells.join(members, [cells.cell == members.cell, cells.known <= members.point])
-    seen = seen.select(*cells.columns, *(name for name in members.columns if name != "cell"))
-    return _combine_cells(part, seen, measures)
+    combiner = _Combiner(part, see_cells(cells, plan), measures)
+    requests = {spec.name: combiner.request(spec) for spec in part.specs}
+    sums = combiner.compute(plan.bits)
+    features = {
+        FEATURE + spec.name: _finish(spec, sums, *requests[spec.name]).cast("float64")
+        for spec in part.specs
+    }
+    return sums.select("row_no", **features)
 
 
-def _find_key(spec: FeatureSpec) -> str:
-    """Return by what a feature's rows are grouped besides the cells."""
-    key = AGGREGATIONS[spec.aggregation].key
-    if key == "value":
-        return spec.value[0]
-    return DAY_KEY if key == "day" or _get_latest_days(spec) is not None else ""
+def get_baseline(spec: FeatureSpec) -> Span:
+    """Return the days that a feature's window is compared with.
 
+    Parameters
+    ----------
+    spec : FeatureSpec
+        A feature with a baseline.
 
-def _get_latest_days(spec: FeatureSpec) -> int | None:
-    """Return how many of the latest days a feature looks at, or None for all."""
-    default = 1 if AGGREGATIONS[spec.aggregation].always_latest else None
-    return spec.latest_days or default
-
-
-def _get_baseline(spec: FeatureSpec) -> Span:
-    """Return the days that a feature's window is compared with."""
+    Returns
+    -------
+    Span
+        The baseline without the window.
+    """
     assert spec.baseline is not None
     return Span(spec.baseline, without=spec.window)
 
 
-def _place_rows(
-    part: Pass, table: Any, schema: Table, subjects: Any, days: Any, first_day: date
-) -> Any:
-    """Return the rows of the cohort's subjects with their day and their cells."""
-    assert schema.date is not None
-    happened = take_column(table, schema.date, schema.columns)
-    has_known = KNOWN in schema.columns and KNOWN in table.columns
-    known = take_column(table, KNOWN, schema.columns) if has_known else happened
-    inputs = {
-        INPUT + name: take_column(table, name, schema.columns)
-        for name in find_used_columns(part.specs)
-    }
-    # Days before the first edge share a cell; a fact is not known before it has happened, as
-    # far as windows that end by the prediction date can tell.
-    early = ibis.literal(first_day)
-    rows = table.filter(happened.notnull()).select(
-        subject_id=table[SUBJECT],
-        row_day=happened.epoch_days(),
-        day=ibis.greatest(happened, early),
-        known_day=ibis.greatest(ibis.coalesce(known, happened), happened, early),
-        **inputs,
-    )
-    rows = rows.inner_join(subjects, SUBJECT).drop(SUBJECT)
-    placed = rows.inner_join(days, ["plan", "day"])
-    if not has_known:
-        return placed.drop("plan", "day", "known_day")
-    later = days.select(plan="plan", known_day="day", known_later="known")
-    placed = placed.drop("known").inner_join(later, ["plan", "known_day"])
-    return placed.drop("plan", "day", "known_day").rename(known="known_later")
+def _find_key(spec: FeatureSpec) -> str:
+    """Return by what a feature's rows are grouped besides the cells."""
+    if AGGREGATIONS[spec.aggregation].kind == "values":
+        return spec.value[0]
+    return DAY_KEY if _find_edge(spec) else ""
 
 
-def _gather_cells(part: Pass, placed: Any) -> tuple[dict[tuple[str, str], str], Any]:
-    """Return the names of the measures, and the rows grouped into cells with them."""
-    measures: dict[tuple[str, str], str] = {}
+def _find_edge(spec: FeatureSpec) -> tuple[str, int] | None:
+    """Return which end of the window a feature looks at and for how many days, or None."""
+    edge = AGGREGATIONS[spec.aggregation].edge
+    if edge is None and spec.latest_days is None:
+        return None
+    return edge or "latest", spec.latest_days or 1
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """The columns that rows are gathered into, each thing once.
+
+    Parameters
+    ----------
+    names : dict
+        The columns by row text and moment.
+    scales : dict
+        What each column has been multiplied by.
+    """
+
+    names: dict[tuple[str, str], str]
+    scales: dict[str, int]
+
+    def get(self, spec: FeatureSpec, moment: Moment) -> str:
+        """Return the column of a feature's moment."""
+        return self.names[describe_row(spec), moment.name]
+
+
+def _gather_cells(part: Pass, placed: Any) -> tuple[_Measures, Any]:
+    """Return the measures, and the rows grouped into cells with them."""
+    measures = _Measures({}, {})
     columns: dict[str, Any] = {}
     for spec in part.specs:
-        row = read_row(placed, spec, placed.row_day)
+        row = read_row(placed, spec)
         for moment in _get_moments(spec):
             identity = (describe_row(spec), moment.name)
-            if identity not in measures:
-                measures[identity] = f"measure_{len(measures)}"
-                columns[measures[identity]] = moment.gather(row)
+            if identity not in measures.names:
+                measures.names[identity] = name = f"measure_{len(columns)}"
+                columns[name], measures.scales[name] = moment.gather(row)
     keys = {} if not part.key else {"key": _get_key(part, placed)}
-    return measures, placed.group_by(*_GROUP, **keys).aggregate(**columns)
+    return measures, placed.group_by(*group_names(placed), **keys).aggregate(**columns)
 
 
 def _get_key(part: Pass, placed: Any) -> Any:
     """Return the column that rows are grouped by besides the cells."""
-    return placed.row_day if part.key == DAY_KEY else placed[INPUT + part.key]
+    return placed.day if part.key == DAY_KEY else placed[INPUT + part.key]
 
 
 def _get_moments(spec: FeatureSpec) -> tuple[Moment, ...]:
-    """Return the moments of a feature; to find the latest day, rows are counted too."""
+    """Return the moments of a feature; to find the first or last day, rows are counted too."""
     moments = AGGREGATIONS[spec.aggregation].moments
-    return (*moments, ROWS) if _get_latest_days(spec) and ROWS not in moments else moments
+    return (*moments, ROWS) if _find_edge(spec) and ROWS not in moments else moments
 
 
 class _Combiner:
@@ -226,88 +218,128 @@ class _Combiner:
     part : Pass
         The features.
     seen : ibis.Table
-        One row per cell and prediction date that sees it.
-    measures : dict
-        The measures' columns by row text and moment.
+        One row per cell and row of the cohort that sees it.
+    measures : _Measures
+        The measures' columns.
     """
 
-    def __init__(self, part: Pass, seen: Any, measures: Mapping[tuple[str, str], str]) -> None:
+    def __init__(self, part: Pass, seen: Any, measures: _Measures) -> None:
         self._measures = measures
-        self._spans = {span: f"span_{number}" for number, span in enumerate(part.spans)}
-        self._latest: dict[tuple[str, Span], str] = {}
-        self.seen = self._find_latest(part, seen)
+        self._spans = part.spans
+        self._edges: dict[tuple[str, Span, str], str] = {}
+        self._seen = self._find_edges(part, seen)
         self._names: dict[tuple[str, ...], str] = {}
-        self.columns: dict[str, Any] = {"prediction_day": self.seen.prediction_day.max()}
+        self._columns: dict[str, Any] = {"prediction_day": self._seen.prediction_day.max()}
+        self._day_sets: dict[DaySet, str] = {}
+        self._with_runs: set[DaySet] = set()
 
-    def _find_latest(self, part: Pass, seen: Any) -> Any:
-        """Return the cells with the latest day on which a row counts, where asked for."""
-        group = ibis.window(group_by=[seen.subject_no, seen.point])
+    def _find_edges(self, part: Pass, seen: Any) -> Any:
+        """Return the cells with the first or last day on which a row counts, where asked for."""
+        group = ibis.window(group_by="row_no")
         columns: dict[str, Any] = {}
         for spec in part.specs:
-            identity = (describe_row(spec), Span(spec.window))
-            if _get_latest_days(spec) is None or identity in self._latest:
+            edge, span = _find_edge(spec), Span(spec.window)
+            if edge is None or (describe_row(spec), span, edge[0]) in self._edges:
                 continue
-            self._latest[identity] = name = f"latest_{len(self._latest)}"
-            counts = (
-                seen[self._spans[identity[1]]]
-                & seen[self._measures[identity[0], ROWS.name]].notnull()
-            )
-            columns[name] = ibis.ifelse(counts, seen.key, None).max().over(group)
+            name = f"edge_{len(self._edges)}"
+            self._edges[describe_row(spec), span, edge[0]] = name
+            counts = seen[self._spans[span]] & seen[self._measures.get(spec, ROWS)].notnull()
+            days = ibis.ifelse(counts, seen.key, None)
+            columns[name] = (days.max() if edge[0] == "latest" else days.min()).over(group)
         return seen.mutate(**columns) if columns else seen
 
-    def add(self, spec: FeatureSpec, span: Span, latest_days: int | None) -> dict[str, str]:
-        """Return the names of the sums of a feature's moments over a span."""
-        condition = self._look_at(spec, span, latest_days)
+    def request(self, spec: FeatureSpec) -> tuple[dict[str, str], dict[str, str]]:
+        """Ask for what a feature needs, and return the columns of its window and baseline."""
+        span = Span(spec.window)
+        if AGGREGATIONS[spec.aggregation].finish is None:
+            return self._request_days(spec, span), {}
+        baseline = {} if spec.baseline is None else self._request(spec, get_baseline(spec), None)
+        return self._request(spec, span, _find_edge(spec)), baseline
+
+    def _request_days(self, spec: FeatureSpec, span: Span) -> dict[str, str]:
+        """Ask for days as bits in a span."""
+        names = (self._measures.get(spec, moment) for moment in (DAYS, HIT_DAYS))
+        item = DaySet(*names, self._spans[span])
+        name = self._day_sets.setdefault(item, f"set_{len(self._day_sets)}")
+        if AGGREGATIONS[spec.aggregation].kind == "runs":
+            self._with_runs.add(item)
+        return {part: f"{name}_{part}" for part in ("days", "hits", "longest", "current")}
+
+    def _request(
+        self, spec: FeatureSpec, span: Span, edge: tuple[str, int] | None
+    ) -> dict[str, str]:
+        """Ask for a feature's moments over a span, or over its first or last days."""
+        condition = self._look_at(spec, span, edge)
         aggregation = AGGREGATIONS[spec.aggregation]
-        text = describe_row(spec)
-        where = (self._spans[span], str(latest_days), text if latest_days else "")
+        where = (self._spans[span], *(map(str, edge or ())), describe_row(spec) if edge else "")
+        read = {moment.name: self._measures.get(spec, moment) for moment in aggregation.moments}
+        columns = {name: self._seen[measure] for name, measure in read.items()}
+        if aggregation.kind == "line":
+            columns |= shift_line(columns, self._seen.origin)
         sums = {}
         for moment in aggregation.moments:
-            measure = self._measures[text, moment.name]
-            kept = ibis.ifelse(condition, self.seen[measure], None)
-            sums[moment.name] = self._name((*where, measure), reduce_column(kept, moment.reduction))
-        if aggregation.key:
-            measure = self._measures[text, ANY_HIT.name]
-            kept = ibis.ifelse(condition & (self.seen[measure] > 0), self.seen.key, None)
-            sums["keys"] = self._name((*where, measure, "keys"), kept.nunique())
+            kept = ibis.ifelse(condition, columns[moment.name], None)
+            total = reduce_column(kept, moment.reduction).cast("float64")
+            scale = self._measures.scales[read[moment.name]]
+            identity = (*where, read[moment.name], aggregation.kind)
+            sums[moment.name] = self._name(identity, total if scale == 1 else total / scale)
+        if aggregation.kind == "values":
+            measure = self._measures.get(spec, ANY_HIT)
+            kept = ibis.ifelse(condition & (self._seen[measure] > 0), self._seen.key, None)
+            sums["keys"] = self._name((*where, measure, "keys"), kept.nunique().cast("float64"))
         return sums
 
-    def _look_at(self, spec: FeatureSpec, span: Span, latest_days: int | None) -> Any:
-        """Return which rows lie in the span, and among its latest days where asked for."""
-        inside = self.seen[self._spans[span]]
-        if latest_days is None:
+    def _look_at(self, spec: FeatureSpec, span: Span, edge: tuple[str, int] | None) -> Any:
+        """Return which rows lie in the span, and among its first or last days where asked for."""
+        inside = self._seen[self._spans[span]]
+        if edge is None:
             return inside
-        latest = self.seen[self._latest[describe_row(spec), span]]
-        return inside & is_before(latest - latest_days, self.seen.key)
+        end, days = edge
+        day = self._seen[self._edges[describe_row(spec), span, end]]
+        if end == "latest":
+            return inside & is_before(day - days, self._seen.key)
+        return inside & is_before(self._seen.key, day + days)
 
     def _name(self, identity: tuple[str, ...], column: Any) -> str:
         """Return the name of a sum, adding it if it is new."""
         if identity not in self._names:
             self._names[identity] = f"sum_{len(self._names)}"
-            self.columns[self._names[identity]] = column.cast("float64")
+            self._columns[self._names[identity]] = column
         return self._names[identity]
 
-
-def _combine_cells(part: Pass, seen: Any, measures: Mapping[tuple[str, str], str]) -> Any:
-    """Return the features, from the cells that each prediction date sees."""
-    combiner = _Combiner(part, seen, measures)
-    names = []
-    for spec in part.specs:
-        window = combiner.add(spec, Span(spec.window), _get_latest_days(spec))
-        baseline = combiner.add(spec, _get_baseline(spec), None) if spec.baseline else {}
-        names.append((spec, window, baseline))
-    sums = combiner.seen.group_by("subject_no", "point").aggregate(**combiner.columns)
-    features = {
-        FEATURE + spec.name: AGGREGATIONS[spec.aggregation]
-        .finish(
-            Moments(
-                window={moment: sums[name] for moment, name in window.items()},
-                baseline={moment: sums[name] for moment, name in baseline.items()},
-                prediction_day=sums.prediction_day,
-                per_days=spec.per_days,
+    def compute(self, bits: Any) -> Any:
+        """Return all that was asked for, per row of the cohort."""
+        sums = self._seen.group_by("row_no").aggregate(**self._columns)
+        if not self._day_sets:
+            return sums
+        united = unite_days(self._seen, tuple(self._day_sets))
+        sets = {name: item for item, name in self._day_sets.items()}
+        parts = [count_days(united, sets)]
+        for item in sorted(self._with_runs, key=self._day_sets.__getitem__):
+            name = self._day_sets[item]
+            runs = find_runs(united, item, bits)
+            parts.append(
+                runs.rename({f"{name}_longest": "longest", f"{name}_current": "current"})
             )
+        for part in parts:
+            wider = sums.left_join(part, "row_no")
+            sums = wider.select(*sums.columns, *(n for n in part.columns if n != "row_no"))
+        return sums
+
+
+def _finish(
+    spec: FeatureSpec, sums: Any, window: Mapping[str, str], baseline: Mapping[str, str]
+) -> Any:
+    """Return a feature from what was added up for it."""
+    aggregation = AGGREGATIONS[spec.aggregation]
+    if aggregation.finish is None:
+        part = {"longest_run": "longest", "current_run": "current"}.get(spec.aggregation, "hits")
+        return ibis.ifelse(sums[window["days"]] > 0, sums[window[part]].fill_null(0), None)
+    return aggregation.finish(
+        Moments(
+            window={moment: sums[name] for moment, name in window.items()},
+            baseline={moment: sums[name] for moment, name in baseline.items()},
+            prediction_day=sums.prediction_day,
+            per_days=spec.per_days,
         )
-        .cast("float64")
-        for spec, window, baseline in names
-    }
-    return sums.select("subject_no", "point", **features)
+    )

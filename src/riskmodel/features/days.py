@@ -1,0 +1,169 @@
+"""Days as bits: how many there are, and how many come in a row.
+
+The days of one cell on which a pupil has a row that counts, and those on which it is a hit,
+are the bits of two whole numbers. A run is a number of hits in a row among the pupil's own
+days: a day without a row that counts neither breaks nor lengthens it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis
+import pandas as pd
+
+from riskmodel.features.aggregations import LONGEST_CELL_DAYS
+
+_PAIRS, _FOURS, _EIGHTS = 0x5555_5555_5555_5555, 0x3333_3333_3333_3333, 0x0F0F_0F0F_0F0F_0F0F
+
+
+@dataclass(frozen=True)
+class DaySet:
+    """The days of one kind of row in one span.
+
+    Parameters
+    ----------
+    days, hits : str
+        The columns of bits.
+    span : str
+        The column that says which cells are inside.
+    """
+
+    days: str
+    hits: str
+    span: str
+
+
+def make_bits() -> pd.DataFrame:
+    """Return the bits of a cell's days.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per day: ``value``, its bit, and ``upto``, it and all bits before.
+    """
+    values = [1 << number for number in range(LONGEST_CELL_DAYS)]
+    return pd.DataFrame({"value": values, "upto": [2 * value - 1 for value in values]})
+
+
+def count_bits(number: Any) -> Any:
+    """Return how many bits of a whole number are set.
+
+    Parameters
+    ----------
+    number : ibis integer column
+        Not negative.
+
+    Returns
+    -------
+    ibis integer column
+        From 0 to 63.
+
+    Notes
+    -----
+    Adds neighbouring bits, pairs, fours and so on: a dozen operations that every engine has.
+    """
+    number = number - ((number >> 1) & _PAIRS)
+    number = (number & _FOURS) + ((number >> 2) & _FOURS)
+    number = (number + (number >> 4)) & _EIGHTS
+    for step in (8, 16, 32):
+        number = number + (number >> step)
+    return number & 0x7F
+
+
+def unite_days(seen: Any, sets: Sequence[DaySet]) -> Any:
+    """Unite the days that became known at different times.
+
+    Parameters
+    ----------
+    seen : ibis.Table
+        One row per row of the cohort and cell that sees it, and more where rows of one
+        cell became known at different times.
+    sets : sequence of DaySet
+        The days.
+
+    Returns
+    -------
+    ibis.Table
+        One row per row of the cohort and cell, with the columns of the sets.
+    """
+    columns = {name for item in sets for name in (item.days, item.hits)}
+    united = {name: seen[name].bit_or() for name in sorted(columns)}
+    spans = {name: seen[name].arbitrary() for name in sorted({item.span for item in sets})}
+    return seen.group_by("row_no", "cell").aggregate(**united, **spans)
+
+
+def count_days(united: Any, sets: Mapping[str, DaySet]) -> Any:
+    """Count days, and those that are hits.
+
+    Parameters
+    ----------
+    united : ibis.Table
+        As `unite_days` returns it.
+    sets : mapping of str to DaySet
+        The days by name.
+
+    Returns
+    -------
+    ibis.Table
+        One row per row of the cohort; for each set its name with ``_days`` and with
+        ``_hits``.
+    """
+    counts = {}
+    for name, item in sets.items():
+        for part, column in (("days", item.days), ("hits", item.hits)):
+            inside = ibis.ifelse(united[item.span], united[column], None)
+            counts[f"{name}_{part}"] = count_bits(inside.fill_null(0)).sum()
+    return united.group_by("row_no").aggregate(**counts)
+
+
+def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
+    """Find the longest run of hits, and the one that lasts until the latest day.
+
+    Parameters
+    ----------
+    united : ibis.Table
+        As `unite_days` returns it.
+    item : DaySet
+        The days.
+    bits : ibis.Table
+        As `make_bits` returns them.
+
+    Returns
+    -------
+    ibis.Table
+        ``row_no``, ``longest``, ``current``, in days; without those who have no
+        hit.
+
+    Notes
+    -----
+    Only hits are taken out of the bits. Each is numbered among the pupil's own days; hits with
+    consecutive numbers share the difference of that number and their own rank.
+    """
+    inside = united.filter(united[item.span], united[item.days] != 0)
+    n_days = count_bits(inside[item.days])
+    whole = ibis.window(group_by="row_no")
+    upto = ibis.cumulative_window(group_by="row_no", order_by="cell")
+    cells = inside.select(
+        "row_no",
+        days=inside[item.days],
+        hits=inside[item.hits].fill_null(0),
+        before=n_days.sum().over(upto) - n_days,
+        total=n_days.sum().over(whole),
+    )
+    cells = cells.filter(cells.hits != 0)
+    hits = cells.join(bits, [(cells.hits & bits.value) != 0])
+    hits = hits.select(
+        "row_no", "total", number=hits.before + count_bits(hits.days & hits.upto)
+    )
+    rank = ibis.row_number().over(group_by=hits.row_no, order_by=hits.number)
+    hits = hits.mutate(run=hits.number - rank)
+    runs = hits.group_by("row_no", "run").aggregate(
+        length=hits.count(), last=hits.number.max(), total=hits.total.max()
+    )
+    return runs.group_by("row_no").aggregate(
+        longest=runs.length.max(),
+        current=ibis.ifelse(runs["last"] == runs.total, runs.length, 0).max(),
+    )

@@ -1,0 +1,257 @@
+"""Rows into cells: where a row lies in time, from when it is known, and until when it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+
+from riskmodel.core.schema import Table
+from riskmodel.core.windows import is_before
+from riskmodel.features.cells import CellPlan
+from riskmodel.features.rows import INPUT, find_used_columns, take_column
+from riskmodel.features.schemas import KNOWN, SUBJECT
+from riskmodel.features.specs import FeatureSpec
+
+@dataclass(frozen=True)
+class Plan:
+    """What places the rows of one pass, with its tables registered.
+
+    Parameters
+    ----------
+    cells : CellPlan
+        The cells.
+    days, members : ibis.Table
+        Those of the cells.
+    rows : ibis.Table
+        The cohort's rows.
+    bits : ibis.Table
+        One row per bit of a cell's days: ``value`` (the bit) and ``upto`` (it and all before).
+    has_versions : bool
+        Whether later rows replace earlier ones.
+    """
+
+    cells: CellPlan
+    days: Any
+    members: Any
+    rows: Any
+    bits: Any
+    has_versions: bool
+
+
+def find_late_columns(spec: FeatureSpec, schema: Table) -> tuple[str, ...]:
+    """Return the dates before which columns that a feature reads were not known.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The feature.
+    schema : Table
+        Its table.
+
+    Returns
+    -------
+    tuple of str
+        Date columns of the table, sorted.
+    """
+    columns = [schema.columns[name] for name in find_used_columns([spec])]
+    return tuple(sorted({column.known_from for column in columns if column.known_from}))
+
+
+def find_known(table: Any, schema: Table, late_columns: Sequence[str] = ()) -> Any | None:
+    """Return the days on which rows became known, where that is said.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The rows.
+    schema : Table
+        Their columns and date.
+    late_columns : sequence of str, default ()
+        Further dates: the latest counts.
+
+    Returns
+    -------
+    ibis date column or None
+        Null for rows known on the day they happened; it may lie before that day. None where
+        no row says.
+    """
+    names = [KNOWN, *late_columns] if KNOWN in schema.columns else list(late_columns)
+    names = [name for name in names if name in table.columns]
+    dates = [take_column(table, name, schema.columns) for name in names]
+    if len(dates) < 2:
+        return dates[0] if dates else None
+    # The greatest of dates passes over missing ones.
+    return ibis.greatest(*dates)
+
+
+def find_corrections(table: Any, schema: Table) -> Any | None:
+    """Return the rows that may replace an earlier row of the same fact.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The rows.
+    schema : Table
+        Their columns, date and fact key.
+
+    Returns
+    -------
+    ibis.Table or None
+        The rows with the whole key that became known after their day; None where the table
+        has no key or no known dates.
+    """
+    known = find_known(table, schema)
+    key = schema.fact_key
+    if known is None or not key or not set(key) <= set(table.columns):
+        return None
+    late = known > take_column(table, str(schema.date), schema.columns)
+    return table.filter(late, *(table[name].notnull() for name in key))
+
+
+def mark_replaced(table: Any, schema: Table) -> Any:
+    """Add the day from which a later row of the same fact stands in a row's place.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The rows, of which some are corrections.
+    schema : Table
+        Their columns, date and fact key.
+
+    Returns
+    -------
+    ibis.Table
+        With ``replaced``; null where nothing replaces the row. Rows that became known on the
+        same day do not replace one another.
+    """
+    key = [SUBJECT, *schema.fact_key]
+    corrections = find_corrections(table, schema)
+    assert corrections is not None
+    concerned = table.semi_join(corrections.select(*key).distinct(), key)
+    versions = concerned.select(*key, version=_find_version(concerned, schema)).distinct()
+    order = ibis.window(group_by=key, order_by="version")
+    versions = versions.mutate(replaced=versions.version.lead().over(order))
+    versions = versions.filter(versions.replaced.notnull())
+    marked = table.mutate(version=_find_version(table, schema))
+    joined = marked.left_join(versions, [*key, "version"])
+    return joined.select(*table.columns, "replaced")
+
+
+def _find_version(table: Any, schema: Table) -> Any:
+    """Return the days from which rows count: never before that on which they happened."""
+    happened = take_column(table, str(schema.date), schema.columns)
+    return ibis.greatest(happened, ibis.coalesce(find_known(table, schema), happened))
+
+
+def place_rows(
+    specs: Sequence[FeatureSpec],
+    table: Any,
+    schema: Table,
+    late_columns: Sequence[str],
+    plan: Plan,
+) -> Any:
+    """Return the rows that any prediction date may see, with their cells.
+
+    Parameters
+    ----------
+    specs : sequence of FeatureSpec
+        The features of the pass.
+    table : ibis.Table
+        The rows.
+    schema : Table
+        Their columns and date.
+    late_columns : sequence of str
+        The dates before which the columns read were not known.
+    plan : Plan
+        The cells.
+
+    Returns
+    -------
+    ibis.Table
+        ``subject_id``, the columns of the plan's days, the columns read, and, where rows can
+        be known late or be replaced, ``late`` and ``until``: the first place of a prediction
+        date that sees the row, where that is not the first after its day, and the first that
+        does not any more.
+
+    Notes
+    -----
+    Rows are not joined to the cohort here: grouping all of them first, by the identifier as it
+    stands, took half the time.
+    """
+    assert schema.date is not None
+    if plan.has_versions:
+        table = mark_replaced(table, schema)
+    happened = take_column(table, schema.date, schema.columns)
+    known = find_known(table, schema, late_columns)
+    reach, columns = plan.cells.reach, {}
+    if known is not None:
+        place = ibis.ifelse(known > happened, _find_place(known, plan.cells.dates), None)
+        columns["late"] = place
+    if plan.has_versions:
+        columns["until"] = _find_place(table.replaced, plan.cells.dates)
+    inputs = {
+        INPUT + name: take_column(table, name, schema.columns) for name in find_used_columns(specs)
+    }
+    is_inside, moment = reach.contains(happened), happened
+    if plan.cells.is_open:
+        is_inside, moment = is_before(happened, reach.end), ibis.greatest(happened, reach.start)
+    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **inputs)
+    if known is not None:
+        rows = rows.filter(rows.late.isnull() | (rows.late < len(plan.cells.dates)))
+    placed = rows.inner_join(plan.days, "date").drop("date")
+    if known is not None:
+        is_later = placed.late > placed.known
+        placed = placed.mutate(late=ibis.ifelse(is_later, placed.late, None))
+    return placed.drop("known")
+
+
+def _find_place(moments: Any, dates: Sequence[date]) -> Any:
+    """Return how many prediction dates lie on or before days; null for a missing day."""
+    places = [
+        (~is_before(moments, limit), number) for number, limit in enumerate(dates, start=1)
+    ]
+    return ibis.cases((moments.isnull(), None), *reversed(places), else_=0).cast("int32")
+
+
+def group_names(placed: Any) -> tuple[str, ...]:
+    """Return by what placed rows are grouped into cells.
+
+    Parameters
+    ----------
+    placed : ibis.Table
+        As `place_rows` returns them.
+
+    Returns
+    -------
+    tuple of str
+        Names of columns.
+    """
+    return tuple(name for name in (SUBJECT, "cell", "late", "until") if name in placed.columns)
+
+
+def see_cells(cells: Any, plan: Plan) -> Any:
+    """Join cells to the rows of the cohort that see them.
+
+    Parameters
+    ----------
+    cells : ibis.Table
+        With the columns of `group_names`.
+    plan : Plan
+        The cohort and the cells' members.
+
+    Returns
+    -------
+    ibis.Table
+        The cells' columns, ``row_no``, ``prediction_day``, ``origin`` and the spans.
+    """
+    rows = cells.inner_join(plan.rows.select(SUBJECT, "row_no", "date_no"), SUBJECT)
+    seen = rows.inner_join(plan.members, ["cell", "date_no"])
+    if "late" in cells.columns:
+        seen = seen.filter(seen.late.fill_null(0) <= seen.date_no)
+    if "until" in cells.columns:
+        seen = seen.filter(seen.date_no < seen.until.fill_null(len(plan.cells.dates)))
+    return seen.drop(SUBJECT, "date_no", *({"late", "until"} & set(cells.columns)))
