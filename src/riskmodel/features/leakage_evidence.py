@@ -145,7 +145,7 @@ def find_telling_features(
     rows = _select_training(cohort).merge(features, on=keys, how="inner", validate="one_to_one")
     points = rows["point"] if "point" in rows.columns else pd.Series("all", index=rows.index)
     best: dict[str, float] = {}
-    skipped = []
+    skipped = [] if len(rows) else ["whether a feature tells the outcome: no pupil is trained on"]
     for point, group in rows.groupby(points, sort=True):
         labels = group["label"].to_numpy(dtype="float64")
         if not _has_both(labels):

@@ -21,6 +21,7 @@ import pandas as pd
 from riskmodel.core.randomness import make_generator
 from riskmodel.core.schema import Table
 from riskmodel.core.windows import is_before
+from riskmodel.features.rows import take_column
 from riskmodel.features.schemas import KNOWN, PREDICTION, SUBJECT
 
 CHANGES = ("dropped", "changed", "added", "hidden")
@@ -55,7 +56,7 @@ class SampledTable:
     schema : Table
         Its columns and dates.
     source : ibis.Table
-        The rows as they are read, for their columns and types.
+        The declared columns, in their declared types.
     rows : ibis.Table
         The same columns with `VIRTUAL`, the prediction date and a random number by row.
     """
@@ -172,6 +173,26 @@ def _draw_units(days: pd.Series, unit: pd.Series, size: int, random_state: int) 
     before = shuffled.groupby("day")["count"].cumsum() - shuffled["count"]
     share = -(-size // days.nunique())
     return set(shuffled.loc[before < share, "unit"])
+
+
+def read_declared(table: Any, schema: Table) -> Any:
+    """Return the columns of a table that are declared, in their declared types.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        With `subject_id`; may lack columns, which stay absent.
+    schema : Table
+        Its columns.
+
+    Returns
+    -------
+    ibis.Table
+        As features read it.
+    """
+    names = [name for name in schema.columns if name in table.columns and name != SUBJECT]
+    columns = {name: take_column(table, name, schema.columns) for name in names}
+    return table.select(SUBJECT, **columns)
 
 
 def sample_rows(table: Any, virtuals: Any, seed: int) -> Any:
