@@ -228,11 +228,10 @@ def _find_indicator_problems(
 def _find_weekday_problems(spec: FeatureSpec, aggregation: Aggregation) -> Iterator[FeatureProblem]:
     """Yield a problem for days of the week that are missing, refused, repeated or all."""
     different = len(set(spec.weekdays))
-    demand = getattr(aggregation, "weekdays", "allowed")
-    if demand == "needed" and not different:
+    if aggregation.weekdays == "needed" and not different:
         text = f"`weekdays` must be given for the aggregation '{spec.aggregation}'."
         yield FeatureProblem("weekdays", text)
-    if demand == "refused" and different:
+    if aggregation.weekdays == "refused" and different:
         text = f"`weekdays` must not be given for the aggregation '{spec.aggregation}'."
         yield FeatureProblem("weekdays", text)
     if different < len(spec.weekdays):

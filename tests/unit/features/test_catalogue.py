@@ -223,9 +223,25 @@ def test_absence_is_told_by_kind_and_by_who_knows_of_it(compute):
         "valid_part_of_absence_change": 90 / 130 - 1,
         "other_activity_share_school_year": 20 / 300,
         "unreported_share_term": 1 / 4,
+        "longest_absence_run_school_year": 2,
+        "longest_invalid_absence_run_school_year": 2,
+        "current_absence_run": 0,
+        "monday_friday_absence_share": 1,
+        "absence_days_30d": 1,
         "days_since_attendance": 3,
     }
     check(result, expected)
+    assert compute("attendance", rows[:4], columns)["current_absence_run"] == 2
+
+
+def test_comparisons_name_the_school_and_differ_in_unit():
+    compared = [spec for spec in CATALOGUE if spec.relative_to is not None]
+    assert len(compared) >= 3
+    for spec in compared:
+        assert spec.relative_to == "school_unit"
+        assert spec.name.endswith("_vs_school")
+        assert spec.unit.endswith("_change")
+        assert spec.missing.kind == "keep"
 
 
 def test_schools_are_counted_whatever_the_register_does_each_year(compute):

@@ -40,6 +40,10 @@ CASES = [
     ({"value": "amount", "where": {"date": "2024-01-01"}}, "the date column 'date', got 1"),
     ({"value": "amount", "where": {"code": "gren"}}, "Did you mean 'green'?"),
     ({"value": "amount", "window": Window(days=40_000)}, "at most 36500 days"),
+    ({"aggregation": "weekday_share", "value": "amount"}, "`weekdays` must be given for the"),
+    ({"aggregation": "longest_run", "value": "amount"}, "`match` or `above` must be given"),
+    ({"aggregation": "current_run", "value": "amount"}, "`match` or `above` must be given"),
+    ({"aggregation": "first", "value": "amount", "latest_days": 3}, "`latest_days` must not"),
     ({"value": "amount", "weekdays": ("monday", "monday")}, "each day once, got 2 names"),
     ({"value": "amount", "weekdays": ALL_DAYS}, "must leave out at least one day, got all"),
     (
@@ -76,6 +80,9 @@ def test_good_features_have_no_problems(make_spec, schemas):
         make_spec("d", "mean", value="is_ok", flag=True),
         make_spec("e", "days_since_last"),
         make_spec("f", **change(Window(days=30), Window(kind="school_year")), weekdays="monday"),
+        make_spec("i", "longest_run", value="amount", above=0),
+        make_spec("j", "current_run", match={"code": "red"}),
+        make_spec("k", "weekday_share", value="amount", weekdays=("monday", "friday")),
         make_spec("g", value="amount", relative_to="school_class", missing="median"),
         make_spec("h", **change(Window(days=365), Window(kind="previous_school_year"))),
     ]
