@@ -1,0 +1,1 @@
+"""Benchmarks: how fast features are made, beside what else could make them."""
