@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import ibis.expr.datatypes as dt
 import pandas as pd
 
 from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 
-_PAIRS, _FOURS, _EIGHTS = 0x5555_5555_5555_5555, 0x3333_3333_3333_3333, 0x0F0F_0F0F_0F0F_0F0F
+
+@ibis.udf.scalar.builtin(name="bit_count")  # type: ignore[untyped-decorator]
+def _bit_count(number: int) -> dt.int8:
+    """Return how many bits are set; the engines' own function."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,8 @@ def count_bits(number: Any) -> Any:
     -------
     ibis integer column
         From 0 to 63.
-
-    Notes
-    -----
-    Adds neighbouring bits, pairs, fours and so on: a dozen operations that every engine has.
     """
-    number = number - ((number >> 1) & _PAIRS)
-    number = (number & _FOURS) + ((number >> 2) & _FOURS)
-    number = (number + (number >> 4)) & _EIGHTS
-    for step in (8, 16, 32):
-        number = number + (number >> step)
-    return number & 0x7F
+    return _bit_count(number).cast("int64")
 
 
 def unite_days(seen: Any, sets: Sequence[DaySet]) -> Any:
@@ -155,9 +150,7 @@ def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
     )
     cells = cells.filter(cells.hits != 0)
     hits = cells.join(bits, [(cells.hits & bits.value) != 0])
-    hits = hits.select(
-        "row_no", "total", number=hits.before + count_bits(hits.days & hits.upto)
-    )
+    hits = hits.select("row_no", "total", number=hits.before + count_bits(hits.days & hits.upto))
     rank = ibis.row_number().over(group_by=hits.row_no, order_by=hits.number)
     hits = hits.mutate(run=hits.number - rank)
     runs = hits.group_by("row_no", "run").aggregate(
