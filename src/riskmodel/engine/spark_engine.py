@@ -21,6 +21,7 @@ from riskmodel.engine.spark_process import (
     start_context,
     stop_process,
 )
+from riskmodel.engine.spark_sql import SparkCompiler
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
@@ -214,7 +215,9 @@ def _connect(context: Any) -> Any:
     import ibis
     from pyspark.sql import SparkSession
 
-    return ibis.pyspark.connect(SparkSession(context))
+    connection = ibis.pyspark.connect(SparkSession(context))
+    connection.compiler = SparkCompiler()
+    return connection
 
 
 def _plain_types(table: pa.Table) -> pa.Table:
