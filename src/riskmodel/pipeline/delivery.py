@@ -183,7 +183,11 @@ def _describe_card(config: RunConfig, folder: RunFolder) -> dict[str, Any]:
         "python": ".".join(platform.python_version_tuple()[:2]),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    return facts | {"is_cross_fitted": config.split.kind == "cross_fitted"}
+    tested = folder.path(artifacts.LEAKAGE)
+    return facts | {
+        "is_cross_fitted": config.split.kind == "cross_fitted",
+        "leakage": read_json(tested) if tested.exists() else None,
+    }
 
 
 def _describe_model(model: RiskModel) -> dict[str, Any]:

@@ -53,8 +53,9 @@ def collect_model_card(
         `EvaluationResult.to_dict()`.
     run : mapping
         About the run, as in `collect_fairness`; `is_cross_fitted` where each pupil was
-        predicted by a model that saw the others; `provenance` may also hold `python`,
-        `libraries` (version by name) and `inputs` (SHA-256 by name).
+        predicted by a model that saw the others; `leakage`, the content of
+        `leakage.json`; `provenance` may also hold `python`, `libraries` (version by name) and
+        `inputs` (SHA-256 by name).
     models : mapping of str to mapping
         By prediction point, in order of time, the chosen model's description: `n_training`,
         `base_rate`, `training_period` (two ISO dates), `data_hash` and `inputs`, each of which
@@ -196,6 +197,7 @@ def _training_blocks(
             )
     return [
         {"kind": "text", "text": t("model_card.data.known_before")},
+        *_leakage_blocks(run.get("leakage"), t),
         {"kind": "text", "text": t(f"model_card.data.{split}")},
         *([{"kind": "list", "lines": lines}] if lines else []),
     ]
@@ -227,6 +229,20 @@ def _unused_blocks(
             texts = {"point": t.named("point", point), "names": "; ".join(unused)}
             lines.append(t("model_card.limits.unused", **texts))
     return [{"kind": "list", "lines": lines}] if lines else []
+
+
+def _leakage_blocks(leakage: Mapping[str, Any] | None, t: Texts) -> list[Block]:
+    """Return what the leakage test showed, and which of its findings were accepted."""
+    if not leakage:
+        return []
+    total = leakage["n_features"]
+    count = format_number(leakage["n_perturbed"], t.language)
+    held = total - leakage["n_moved"]
+    lines = [t("model_card.data.leakage", count=count, held=held, total=total)]
+    accepted = [item["name"] for item in leakage["findings"] if item["is_accepted"]]
+    if accepted:
+        lines.append(t("model_card.data.leakage_accepted", names=", ".join(accepted)))
+    return [{"kind": "text", "text": line} for line in lines]
 
 
 def _provenance_blocks(

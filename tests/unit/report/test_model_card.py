@@ -82,6 +82,15 @@ def test_cohorts_left_out_of_training_are_named(evaluation, card_arguments):
     assert "För november lämnades 2022/23, 2023/24 utanför träningen" in render_model_card(card)
 
 
+def test_the_leakage_test_is_told_with_what_was_accepted(evaluation, card_arguments):
+    finding = {"name": "moved:late_visits", "is_accepted": True}
+    leakage = {"n_perturbed": 12_340, "n_features": 41, "n_moved": 1, "findings": [finding]}
+    run = card_arguments["run"] | {"leakage": leakage}
+    page = render_model_card(collect_model_card(evaluation, **card_arguments | {"run": run}))
+    assert "40 av 41 mått rörde sig inte" in page
+    assert "moved:late_visits" in page
+
+
 def test_small_counts_of_the_flow_are_rounded_away(evaluation, card_arguments):
     section = find_section(collect_model_card(evaluation, **card_arguments), "data")
     (table,) = find_tables(section)
