@@ -202,7 +202,7 @@ def _load_quietly() -> None:
     with warnings.catch_warnings():
         # About Spark's own frames in the manner of pandas; here rows come and go as Arrow.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
-        import ibis.backends.pyspark
+        import ibis.backends.pyspark  # noqa: F401
         import pyspark.testing.utils  # noqa: F401  (Spark itself loads it later, in a call)
     from pyspark.logger import PySparkLogger
 
