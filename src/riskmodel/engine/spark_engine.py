@@ -21,7 +21,7 @@ from riskmodel.engine.spark_process import (
     start_context,
     stop_process,
 )
-from riskmodel.engine.spark_sql import SparkCompiler
+from riskmodel.engine.spark_sql import make_compiler
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 
@@ -216,7 +216,7 @@ def _connect(context: Any) -> Any:
     from pyspark.sql import SparkSession
 
     connection = ibis.pyspark.connect(SparkSession(context))
-    connection.compiler = SparkCompiler()
+    connection.compiler = make_compiler()
     return connection
 
 
