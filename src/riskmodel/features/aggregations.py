@@ -18,13 +18,14 @@ from typing import Any, Literal
 
 import ibis
 
-from riskmodel.core.windows import is_before
-
 LONGEST_CELL_DAYS = 62
 """The most days whose bits, and a sign, fit into a whole number of 64 bits."""
 
 FIXED_POINT = 1_000_000
 """What a number that is no whole number is multiplied by before it is summed."""
+
+_SMALLEST_SPREAD = 1e-13
+"""Days that lie closer, as a share of their distance from the prediction date, are one day."""
 
 _WIDE, _NARROW = "decimal(28, 0)", "decimal(10, 0)"
 
@@ -199,11 +200,6 @@ class Aggregation:
         return self.kind in ("line", "days", "runs")
 
 
-def _take_weighted_day(row: Row) -> Any:
-    """Return the day where it has a weight, so that a trend knows how far apart days lie."""
-    return ibis.ifelse(row.weight > 0, row.day, None)
-
-
 ROWS = Moment("rows", "sum", lambda row: row.one)
 VALUE = Moment("value", "sum", lambda row: row.amount, "amount")
 HITS = Moment("hits", "sum", lambda row: row.hit)
@@ -215,15 +211,19 @@ LAST_HIT = Moment("last_hit", "max", lambda row: row.hit_day)
 DAYS = Moment("days", "bit_or", lambda row: row.bit)
 HIT_DAYS = Moment("hit_days", "bit_or", lambda row: row.hit_bit)
 _ON_WEEKDAYS = Moment("on_weekdays", "sum", lambda row: row.on_weekdays, "amount")
-_FIRST_WEIGHTED = Moment("first_weighted", "min", _take_weighted_day)
-_LAST_WEIGHTED = Moment("last_weighted", "max", _take_weighted_day)
-_WEIGHT_OFFSET = Moment("weight_offset", "sum", lambda row: row.weight * row.offset, "weight")
-_WEIGHT_SQUARE = Moment(
-    "weight_square", "sum", lambda row: row.weight * row.offset * row.offset, "weight"
+_WEIGHT_OFFSET = Moment(
+    "weight_offset", "sum", lambda row: row.weight.cast("int64") * row.offset, "weight"
 )
-_VALUE_OFFSET = Moment("value_offset", "sum", lambda row: row.amount * row.offset, "amount")
+_WEIGHT_SQUARE = Moment(
+    "weight_square",
+    "sum",
+    lambda row: row.weight.cast("int64") * row.offset * row.offset,
+    "weight",
+)
+_VALUE_OFFSET = Moment(
+    "value_offset", "sum", lambda row: row.amount.cast("int64") * row.offset, "amount"
+)
 _LINE = (VALUE, WEIGHT, _WEIGHT_OFFSET, _WEIGHT_SQUARE, _VALUE_OFFSET)
-_SPAN = (_FIRST_WEIGHTED, _LAST_WEIGHTED)
 
 
 def shift_line(moments: Mapping[str, Any], origin: Any) -> dict[str, Any]:
@@ -265,9 +265,9 @@ def _finish_trend(moments: Moments) -> Any:
     sums = moments.window
     weight, value = sums["weight"], sums["value"]
     day, square, cross = sums["weight_offset"], sums["weight_square"], sums["value_offset"]
-    slope = _divide(weight * cross - day * value, weight * square - day * day)
-    has_span = is_before(sums["first_weighted"], sums["last_weighted"])
-    return ibis.ifelse(has_span, slope * moments.per_days, None)
+    spread = weight * square - day * day
+    slope = _divide(weight * cross - day * value, spread)
+    return ibis.ifelse(spread > _SMALLEST_SPREAD * weight * square, slope * moments.per_days, None)
 
 
 def _finish_mean(moments: Moments) -> Any:
@@ -312,7 +312,7 @@ AGGREGATIONS: dict[str, Aggregation] = {
         latest="refused",
     ),
     "trend": Aggregation(
-        (*_LINE, *_SPAN), _finish_trend, denominator="allowed", latest="refused", kind="line"
+        _LINE, _finish_trend, denominator="allowed", latest="refused", kind="line"
     ),
     "change": Aggregation(
         (VALUE, WEIGHT),
@@ -329,11 +329,7 @@ AGGREGATIONS: dict[str, Aggregation] = {
         kind="values",
     ),
     "day_count": Aggregation((DAYS, HIT_DAYS), value="allowed", latest="refused", kind="days"),
-    "longest_run": Aggregation(
-        (DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"
-    ),
-    "current_run": Aggregation(
-        (DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"
-    ),
+    "longest_run": Aggregation((DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"),
+    "current_run": Aggregation((DAYS, HIT_DAYS), indicator="needed", latest="refused", kind="runs"),
 }
 """The aggregations by name."""

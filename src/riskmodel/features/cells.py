@@ -112,7 +112,7 @@ class CellPlan:
 
 
 def plan_cohort(cohort: pd.DataFrame, groups: Sequence[str] = ()) -> CohortPlan:
-    """Number the rows and the prediction dates of a cohort.
+    """Give the rows and the prediction dates of a cohort numbers.
 
     Parameters
     ----------

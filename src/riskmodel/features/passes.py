@@ -31,7 +31,7 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import INPUT, describe_row, read_row
+from riskmodel.features.rows import Inputs, describe_row
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -76,9 +76,7 @@ class Pass:
         return LONGEST_CELL_DAYS if is_short else None
 
 
-def find_passes(
-    specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]
-) -> tuple[Pass, ...]:
+def find_passes(specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]) -> tuple[Pass, ...]:
     """Return the passes that features need: one per table, and one per further key.
 
     Parameters
@@ -120,8 +118,15 @@ def compile_pass(part: Pass, table: Any, schema: Table, plan: Plan) -> Any:
         ``row_no`` and one floating column per feature, null where not defined. A row of the
         cohort that sees nothing may be absent.
     """
-    placed = place_rows(part.specs, table, schema, part.late_columns, plan)
-    measures, cells = _gather_cells(part, placed)
+    inputs: list[Inputs] = []
+
+    def read(rows: Any) -> dict[str, Any]:
+        """Note what the features read of the rows."""
+        inputs.append(Inputs(rows, schema.columns, part.specs))
+        return inputs[0].columns
+
+    placed = place_rows(table, schema, part.late_columns, plan, read)
+    measures, cells = _gather_cells(part, placed, inputs[0])
     combiner = _Combiner(part, see_cells(cells, plan), measures)
     requests = {spec.name: combiner.request(spec) for spec in part.specs}
     sums = combiner.compute(plan.bits)
@@ -184,24 +189,22 @@ class _Measures:
         return self.names[describe_row(spec), moment.name]
 
 
-def _gather_cells(part: Pass, placed: Any) -> tuple[_Measures, Any]:
+def _gather_cells(part: Pass, placed: Any, inputs: Inputs) -> tuple[_Measures, Any]:
     """Return the measures, and the rows grouped into cells with them."""
     measures = _Measures({}, {})
     columns: dict[str, Any] = {}
     for spec in part.specs:
-        row = read_row(placed, spec)
+        row = inputs.read(placed, spec)
         for moment in _get_moments(spec):
             identity = (describe_row(spec), moment.name)
             if identity not in measures.names:
                 measures.names[identity] = name = f"measure_{len(columns)}"
                 columns[name], measures.scales[name] = moment.gather(row)
-    keys = {} if not part.key else {"key": _get_key(part, placed)}
+    keys: dict[str, Any] = {}
+    if part.key:
+        is_day = part.key == DAY_KEY
+        keys["key"] = placed.day if is_day else placed[inputs.value_name(part.specs[0])]
     return measures, placed.group_by(*group_names(placed), **keys).aggregate(**columns)
-
-
-def _get_key(part: Pass, placed: Any) -> Any:
-    """Return the column that rows are grouped by besides the cells."""
-    return placed.day if part.key == DAY_KEY else placed[INPUT + part.key]
 
 
 def _get_moments(spec: FeatureSpec) -> tuple[Moment, ...]:
@@ -318,9 +321,7 @@ class _Combiner:
         for item in sorted(self._with_runs, key=self._day_sets.__getitem__):
             name = self._day_sets[item]
             runs = find_runs(united, item, bits)
-            parts.append(
-                runs.rename({f"{name}_longest": "longest", f"{name}_current": "current"})
-            )
+            parts.append(runs.rename({f"{name}_longest": "longest", f"{name}_current": "current"}))
         for part in parts:
             wider = sums.left_join(part, "row_no")
             sums = wider.select(*sums.columns, *(n for n in part.columns if n != "row_no"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,9 +12,10 @@ import ibis
 from riskmodel.core.schema import Table
 from riskmodel.core.windows import is_before
 from riskmodel.features.cells import CellPlan
-from riskmodel.features.rows import INPUT, find_used_columns, take_column
+from riskmodel.features.rows import find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -148,18 +149,16 @@ def _find_version(table: Any, schema: Table) -> Any:
 
 
 def place_rows(
-    specs: Sequence[FeatureSpec],
     table: Any,
     schema: Table,
     late_columns: Sequence[str],
     plan: Plan,
+    read: Callable[[Any], Mapping[str, Any]],
 ) -> Any:
     """Return the rows that any prediction date may see, with their cells.
 
     Parameters
     ----------
-    specs : sequence of FeatureSpec
-        The features of the pass.
     table : ibis.Table
         The rows.
     schema : Table
@@ -168,6 +167,8 @@ def place_rows(
         The dates before which the columns read were not known.
     plan : Plan
         The cells.
+    read : callable
+        From the rows to the columns that features read of them.
 
     Returns
     -------
@@ -187,23 +188,20 @@ def place_rows(
         table = mark_replaced(table, schema)
     happened = take_column(table, schema.date, schema.columns)
     known = find_known(table, schema, late_columns)
-    reach, columns = plan.cells.reach, {}
-    if known is not None:
-        place = ibis.ifelse(known > happened, _find_place(known, plan.cells.dates), None)
-        columns["late"] = place
-    if plan.has_versions:
-        columns["until"] = _find_place(table.replaced, plan.cells.dates)
-    inputs = {
-        INPUT + name: take_column(table, name, schema.columns) for name in find_used_columns(specs)
-    }
+    reach, dates = plan.cells.reach, plan.cells.dates
+    columns: dict[str, Any] = {}
     is_inside, moment = reach.contains(happened), happened
     if plan.cells.is_open:
         is_inside, moment = is_before(happened, reach.end), ibis.greatest(happened, reach.start)
-    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **inputs)
     if known is not None:
-        rows = rows.filter(rows.late.isnull() | (rows.late < len(plan.cells.dates)))
+        is_inside = is_inside & (known.isnull() | is_before(known, reach.end))
+        if len(dates) > 1:
+            columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
+    if plan.has_versions:
+        columns["until"] = _find_place(table.replaced, dates)
+    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **read(table))
     placed = rows.inner_join(plan.days, "date").drop("date")
-    if known is not None:
+    if "late" in columns:
         is_later = placed.late > placed.known
         placed = placed.mutate(late=ibis.ifelse(is_later, placed.late, None))
     return placed.drop("known")
@@ -211,9 +209,7 @@ def place_rows(
 
 def _find_place(moments: Any, dates: Sequence[date]) -> Any:
     """Return how many prediction dates lie on or before days; null for a missing day."""
-    places = [
-        (~is_before(moments, limit), number) for number, limit in enumerate(dates, start=1)
-    ]
+    places = [(~is_before(moments, limit), number) for number, limit in enumerate(dates, start=1)]
     return ibis.cases((moments.isnull(), None), *reversed(places), else_=0).cast("int32")
 
 

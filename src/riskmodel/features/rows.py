@@ -72,71 +72,188 @@ def take_column(table: Any, name: str, columns: Mapping[str, Column]) -> Any:
     if name not in table.columns:
         return ibis.null(kind)
     column = table[name]
-    if kind == "float64" and column.type().is_integer():
-        return column.cast("int64")
+    if kind in ("int64", "float64") and column.type().is_integer():
+        return column
     if column.type().is_floating():
         column = ibis.ifelse(column.between(-_LARGEST, _LARGEST), column, None)
     return column.cast(kind)
 
 
-def read_row(table: Any, spec: FeatureSpec) -> Row:
-    """Return what each row offers to a feature's moments.
+class Inputs:
+    """What the features of a pass read of a row, each thing computed once.
 
     Parameters
     ----------
     table : ibis.Table
-        With the columns of `find_used_columns`, each after `INPUT`, and ``day`` (counted from
-        1970), ``offset`` and ``bit``.
-    spec : FeatureSpec
-        The feature.
+        The rows.
+    columns : mapping of str to Column
+        The declared columns.
+    specs : sequence of FeatureSpec
+        The features.
 
-    Returns
-    -------
-    Row
-        Null where a row does not pass `where` and `weekdays` or lacks a value asked for.
+    Attributes
+    ----------
+    columns : dict of str to ibis column
+        To be selected from the table before anything else is done with its rows: an engine
+        computes a column that has a name once, and one that has none wherever it stands.
     """
-    aggregation = AGGREGATIONS[spec.aggregation]
-    one = ibis.literal(1, "int64")
-    is_key = aggregation.kind == "values"
-    value = table[INPUT + spec.value[0]] if is_key else _add_columns(table, spec.value)
-    weight = _add_columns(table, spec.denominator)
-    indicator = _read_indicator(table, spec, value)
-    on_weekdays = _find_weekdays(table, spec)
-    filters = _read_conditions(table, spec.where)
-    if on_weekdays is not None and aggregation.weekdays != "needed":
-        filters.append(on_weekdays)
-    hit = one if indicator is None else indicator.cast("int64")
-    present = [value, weight, None if indicator is None else hit]
-    needed = [column for column in present if column is not None]
 
-    def keep(column: Any, *conditions: Any) -> Any:
-        """Return a column where the row counts, null elsewhere."""
-        given = [*filters, *(other.notnull() for other in needed if other is not column)]
-        given += conditions
-        if given:
+    def __init__(
+        self, table: Any, columns: Mapping[str, Column], specs: Sequence[FeatureSpec]
+    ) -> None:
+        self._raw = {name: take_column(table, name, columns) for name in find_used_columns(specs)}
+        self._names: dict[tuple[str, str], str] = {}
+        self._scales: dict[str, int] = {}
+        self.columns: dict[str, Any] = {}
+        for spec in specs:
+            self._add_spec(spec)
+
+    def _add_spec(self, spec: FeatureSpec) -> None:
+        """Add what a feature reads."""
+        is_key = AGGREGATIONS[spec.aggregation].kind == "values"
+        value = self._raw[spec.value[0]] if is_key else self._add_up(spec.value)
+        if value is not None:
+            name = self._add("value", self._identify_value(spec), value)
+            if not is_key:
+                self._add_fixed("amount", repr(spec.value), value, name)
+        weight = self._add_up(spec.denominator)
+        if weight is not None:
+            self._add_fixed("weight", repr(spec.denominator), weight)
+        if spec.where:
+            is_inside = functools.reduce(operator.and_, self._read_conditions(spec.where))
+            self._add("where", repr(sorted(spec.where.items())), is_inside)
+        if spec.match:
+            is_hit = functools.reduce(operator.and_, self._read_conditions(spec.match))
+            self._add("hit", self._identify_hit(spec), is_hit)
+        elif spec.above is not None:
+            self._add("hit", self._identify_hit(spec), value > spec.above)
+
+    def _add(self, kind: str, identity: str, column: Any) -> str:
+        """Add a column unless it is there, and return its name."""
+        name = self._names.setdefault((kind, identity), f"{INPUT}{len(self._names)}")
+        self.columns.setdefault(name, column)
+        return name
+
+    def _add_fixed(self, kind: str, identity: str, column: Any, whole: str | None = None) -> None:
+        """Add a number in fixed point; one that is whole may have a column already."""
+        fixed, scale = _fix_point(column)
+        if scale == 1 and whole is not None:
+            self._names[kind, identity] = whole
+        self._scales[self._add(kind, identity, fixed)] = scale
+
+    @staticmethod
+    def _identify_value(spec: FeatureSpec) -> str:
+        """Return what tells a feature's values from those of others."""
+        return repr((AGGREGATIONS[spec.aggregation].kind == "values", spec.value))
+
+    @staticmethod
+    def _identify_hit(spec: FeatureSpec) -> str:
+        """Return what tells a feature's indicator from those of others."""
+        return repr((sorted(spec.match.items()), spec.value, spec.above))
+
+    def _add_up(self, names: Sequence[str]) -> Any | None:
+        """Return columns added up, a missing one as 0 unless all are missing; None without any."""
+        columns = [_make_number(self._raw[name]) for name in names]
+        if len(columns) < 2:
+            return columns[0] if columns else None
+        terms = [ibis.coalesce(_widen(column), 0) for column in columns]
+        is_present = functools.reduce(operator.or_, [column.notnull() for column in columns])
+        return ibis.ifelse(is_present, functools.reduce(operator.add, terms), None)
+
+    def _read_conditions(self, conditions: Conditions) -> list[Any]:
+        """Return one boolean column per condition, null where its column is missing."""
+        return [self._raw[name].isin(list(values)) for name, values in conditions.items()]
+
+    def value_name(self, spec: FeatureSpec) -> str:
+        """Return the column of a feature's values.
+
+        Parameters
+        ----------
+        spec : FeatureSpec
+            A feature that has a value.
+
+        Returns
+        -------
+        str
+            A name of `columns`.
+        """
+        return self._names["value", self._identify_value(spec)]
+
+    def read(self, placed: Any, spec: FeatureSpec) -> Row:
+        """Return what each row offers to a feature's moments.
+
+        Parameters
+        ----------
+        placed : ibis.Table
+            With `columns`, and ``day`` (counted from 1970), ``offset`` and ``bit``.
+        spec : FeatureSpec
+            The feature.
+
+        Returns
+        -------
+        Row
+            Null where a row does not pass `where` and `weekdays` or lacks a value asked for.
+        """
+        aggregation = AGGREGATIONS[spec.aggregation]
+
+        def find(kind: str, identity: str) -> Any | None:
+            """Return a column that may not be there."""
+            name = self._names.get((kind, identity))
+            return None if name is None else placed[name]
+
+        one = ibis.literal(1, "int64")
+        value = find("value", self._identify_value(spec))
+        weight = find("weight", repr(spec.denominator))
+        hit = find("hit", self._identify_hit(spec)) if spec.is_indicator else None
+        where = find("where", repr(sorted(spec.where.items())))
+        on_weekdays = _find_weekdays(placed, spec)
+        filters = [] if where is None else [where]
+        if on_weekdays is not None and aggregation.weekdays != "needed":
+            filters.append(on_weekdays)
+        # What is above a limit is known wherever the value is.
+        needed = [value, weight, hit if spec.match else None]
+        needed = [column for column in needed if column is not None]
+
+        def keep(column: Any, source: Any = None) -> Any:
+            """Return a column where the row counts, null elsewhere."""
+            present = [other.notnull() for other in needed if other is not source]
+            given = [*filters, *present]
+            if not given:
+                return column if source is not None else ibis.ifelse(all_rows, column, None)
             return ibis.ifelse(functools.reduce(operator.and_, given), column, None)
-        is_literal = column is one
-        return ibis.ifelse(table.day.notnull(), column, None) if is_literal else column
 
-    amount = hit if indicator is not None or value is None or is_key else value
-    fixed, scale = _fix_point(amount)
-    fixed_weight, weight_scale = _fix_point(one if weight is None else weight)
-    is_hit = [] if indicator is None else [indicator]
-    return Row(
-        one=keep(one),
-        value=keep(amount),
-        amount=keep(fixed),
-        amount_scale=scale,
-        on_weekdays=keep(fixed if on_weekdays is None else ibis.ifelse(on_weekdays, fixed, 0)),
-        hit=keep(hit),
-        weight=keep(fixed_weight),
-        weight_scale=weight_scale,
-        day=keep(table.day),
-        hit_day=keep(table.day, *is_hit),
-        offset=table.offset,
-        bit=keep(table.bit),
-        hit_bit=keep(table.bit, *is_hit),
-    )
+        all_rows = placed.day.notnull()
+        is_number = hit is None and value is not None and aggregation.kind != "values"
+        amount = one if hit is None else hit.cast("int64")
+        amount_scale = 1
+        if is_number:
+            name = self._names["amount", repr(spec.value)]
+            amount, amount_scale = placed[name], self._scales[name]
+        weight_name = self._names.get(("weight", repr(spec.denominator)))
+        hits = one if hit is None else hit.cast("int64")
+        only_hits = (lambda column: column) if hit is None else functools.partial(_where, hit)
+        return Row(
+            one=keep(one),
+            value=keep(value, value) if is_number else keep(amount),
+            amount=keep(amount, value if is_number else None),
+            amount_scale=amount_scale,
+            on_weekdays=keep(
+                amount if on_weekdays is None else ibis.ifelse(on_weekdays, amount, 0)
+            ),
+            hit=keep(hits),
+            weight=keep(one) if weight is None else keep(weight, weight),
+            weight_scale=self._scales.get(weight_name or "", 1),
+            day=keep(placed.day),
+            hit_day=only_hits(keep(placed.day)),
+            offset=placed.offset,
+            bit=keep(placed.bit),
+            hit_bit=only_hits(keep(placed.bit)),
+        )
+
+
+def _where(condition: Any, column: Any) -> Any:
+    """Return a column where a condition holds, null elsewhere."""
+    return ibis.ifelse(condition, column, None)
 
 
 def _fix_point(column: Any) -> tuple[Any, int]:
@@ -166,30 +283,14 @@ def describe_row(spec: FeatureSpec) -> str:
     return repr((*identity, spec.value, spec.above, spec.denominator))
 
 
-def _add_columns(table: Any, names: Sequence[str]) -> Any | None:
-    """Return columns added up, a missing one as 0 unless all are missing; None without any."""
-    columns = [_make_number(table[INPUT + name]) for name in names]
-    if len(columns) < 2:
-        return columns[0] if columns else None
-    total = functools.reduce(operator.add, [ibis.coalesce(column, 0) for column in columns])
-    return ibis.ifelse(ibis.coalesce(*columns).notnull(), total, None)
-
-
 def _make_number(column: Any) -> Any:
-    """Return a column that can be added up; whole numbers stay whole."""
+    """Return a column that can be summed; whole numbers stay whole."""
     return column.cast("int64") if column.type().is_boolean() else column
 
 
-def _read_conditions(table: Any, conditions: Conditions) -> list[Any]:
-    """Return one boolean column per condition, null where its column is missing."""
-    return [table[INPUT + name].isin(list(values)) for name, values in conditions.items()]
-
-
-def _read_indicator(table: Any, spec: FeatureSpec, value: Any) -> Any | None:
-    """Return what `match` or `above` says of each row; None without either."""
-    if spec.match:
-        return functools.reduce(operator.and_, _read_conditions(table, spec.match))
-    return value > spec.above if spec.above is not None else None
+def _widen(column: Any) -> Any:
+    """Return a column whose sums and products with days fit into its type."""
+    return column if column.type().is_floating() else column.cast("int64")
 
 
 def _find_weekdays(table: Any, spec: FeatureSpec) -> Any | None:
