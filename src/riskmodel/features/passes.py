@@ -261,8 +261,8 @@ class _Combiner:
 
     def _request_days(self, spec: FeatureSpec, span: Span) -> dict[str, str]:
         """Ask for days as bits in a span."""
-        names = (self._measures.get(spec, moment) for moment in (DAYS, HIT_DAYS))
-        item = DaySet(*names, self._spans[span])
+        days, hits = (self._measures.get(spec, moment) for moment in (DAYS, HIT_DAYS))
+        item = DaySet(days, hits, self._spans[span])
         name = self._day_sets.setdefault(item, f"set_{len(self._day_sets)}")
         if AGGREGATIONS[spec.aggregation].kind == "runs":
             self._with_runs.add(item)

@@ -6,6 +6,7 @@ import functools
 import operator
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import ibis
@@ -125,7 +126,7 @@ class Inputs:
         if spec.match:
             is_hit = functools.reduce(operator.and_, self._read_conditions(spec.match))
             self._add("hit", self._identify_hit(spec), is_hit)
-        elif spec.above is not None:
+        elif spec.above is not None and value is not None:
             self._add("hit", self._identify_hit(spec), value > spec.above)
 
     def _add(self, kind: str, identity: str, column: Any) -> str:
@@ -194,66 +195,81 @@ class Inputs:
         Row
             Null where a row does not pass `where` and `weekdays` or lacks a value asked for.
         """
-        aggregation = AGGREGATIONS[spec.aggregation]
-
-        def find(kind: str, identity: str) -> Any | None:
-            """Return a column that may not be there."""
-            name = self._names.get((kind, identity))
-            return None if name is None else placed[name]
-
-        one = ibis.literal(1, "int64")
-        value = find("value", self._identify_value(spec))
-        weight = find("weight", repr(spec.denominator))
-        hit = find("hit", self._identify_hit(spec)) if spec.is_indicator else None
-        where = find("where", repr(sorted(spec.where.items())))
+        value = self._find(placed, "value", self._identify_value(spec))
+        weight = self._find(placed, "weight", repr(spec.denominator))
+        hit = self._find(placed, "hit", self._identify_hit(spec)) if spec.is_indicator else None
         on_weekdays = _find_weekdays(placed, spec)
-        filters = [] if where is None else [where]
-        if on_weekdays is not None and aggregation.weekdays != "needed":
-            filters.append(on_weekdays)
-        # What is above a limit is known wherever the value is.
-        needed = [value, weight, hit if spec.match else None]
-        needed = [column for column in needed if column is not None]
-
-        def keep(column: Any, source: Any = None) -> Any:
-            """Return a column where the row counts, null elsewhere."""
-            present = [other.notnull() for other in needed if other is not source]
-            given = [*filters, *present]
-            if not given:
-                return column if source is not None else ibis.ifelse(all_rows, column, None)
-            return ibis.ifelse(functools.reduce(operator.and_, given), column, None)
-
-        all_rows = placed.day.notnull()
-        is_number = hit is None and value is not None and aggregation.kind != "values"
-        amount = one if hit is None else hit.cast("int64")
-        amount_scale = 1
-        if is_number:
-            name = self._names["amount", repr(spec.value)]
-            amount, amount_scale = placed[name], self._scales[name]
-        weight_name = self._names.get(("weight", repr(spec.denominator)))
+        counted = _Counted(
+            every_row=placed.day.notnull(),
+            filters=self._find_filters(placed, spec, on_weekdays),
+            # What is above a limit is known wherever the value is.
+            needed=[c for c in (value, weight, hit if spec.match else None) if c is not None],
+            hit=hit,
+        )
+        one = ibis.literal(1, "int64")
         hits = one if hit is None else hit.cast("int64")
-        only_hits = (lambda column: column) if hit is None else functools.partial(_where, hit)
+        is_number = hit is None and ("amount", repr(spec.value)) in self._names
+        amount, scale = self._read_amount(placed, spec) if is_number else (hits, 1)
+        source = value if is_number else None
+        chosen = amount if on_weekdays is None else ibis.ifelse(on_weekdays, amount, 0)
         return Row(
-            one=keep(one),
-            value=keep(value, value) if is_number else keep(amount),
-            amount=keep(amount, value if is_number else None),
-            amount_scale=amount_scale,
-            on_weekdays=keep(
-                amount if on_weekdays is None else ibis.ifelse(on_weekdays, amount, 0)
+            one=counted.keep(one),
+            value=counted.keep(value if is_number else hits, source),
+            amount=counted.keep(amount, source),
+            amount_scale=scale,
+            on_weekdays=counted.keep(chosen),
+            hit=counted.keep(hits),
+            weight=counted.keep(one) if weight is None else counted.keep(weight, weight),
+            weight_scale=self._scales.get(
+                self._names.get(("weight", repr(spec.denominator)), ""), 1
             ),
-            hit=keep(hits),
-            weight=keep(one) if weight is None else keep(weight, weight),
-            weight_scale=self._scales.get(weight_name or "", 1),
-            day=keep(placed.day),
-            hit_day=only_hits(keep(placed.day)),
+            day=counted.keep(placed.day),
+            hit_day=counted.keep_hits(placed.day),
             offset=placed.offset,
-            bit=keep(placed.bit),
-            hit_bit=only_hits(keep(placed.bit)),
+            bit=counted.keep(placed.bit),
+            hit_bit=counted.keep_hits(placed.bit),
         )
 
+    def _find(self, placed: Any, kind: str, identity: str) -> Any | None:
+        """Return a column that may not be there."""
+        name = self._names.get((kind, identity))
+        return None if name is None else placed[name]
 
-def _where(condition: Any, column: Any) -> Any:
-    """Return a column where a condition holds, null elsewhere."""
-    return ibis.ifelse(condition, column, None)
+    def _find_filters(self, placed: Any, spec: FeatureSpec, on_weekdays: Any | None) -> list[Any]:
+        """Return the conditions that a row must meet."""
+        where = self._find(placed, "where", repr(sorted(spec.where.items())))
+        filters = [] if where is None else [where]
+        is_share = AGGREGATIONS[spec.aggregation].weekdays == "needed"
+        return filters if on_weekdays is None or is_share else [*filters, on_weekdays]
+
+    def _read_amount(self, placed: Any, spec: FeatureSpec) -> tuple[Any, int]:
+        """Return a feature's value in fixed point, and what it has been multiplied by."""
+        name = self._names["amount", repr(spec.value)]
+        return placed[name], self._scales[name]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Which rows count: those that meet the filters and have all that is needed."""
+
+    every_row: Any
+    filters: list[Any]
+    needed: list[Any]
+    hit: Any | None
+
+    def keep(self, column: Any, source: Any | None = None) -> Any:
+        """Return a column where the row counts, null elsewhere, as it is where `source` is."""
+        present = [other.notnull() for other in self.needed if other is not source]
+        conditions = [*self.filters, *present]
+        if not conditions and source is not None:
+            return column
+        is_counted = functools.reduce(operator.and_, conditions or [self.every_row])
+        return ibis.ifelse(is_counted, column, None)
+
+    def keep_hits(self, column: Any) -> Any:
+        """Return a column where the row counts and is a hit, null elsewhere."""
+        kept = self.keep(column)
+        return kept if self.hit is None else ibis.ifelse(self.hit, kept, None)
 
 
 def _fix_point(column: Any) -> tuple[Any, int]:
