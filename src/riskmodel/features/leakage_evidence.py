@@ -22,7 +22,6 @@ from riskmodel.features.specs import FeatureSpec
 
 _EARLY_SHARE = 0.01
 _BULK_SHARE = 0.95
-_LATE_SHARE = 0.01
 _BULK_DAYS = 31
 _LEAST_ROWS = 100
 _LEAST_CLASS = 50
@@ -69,8 +68,7 @@ def find_date_evidence(
 
 
 _NO_DATES = (
-    "no row says when it was known, so each counts from the day it happened; what was corrected "
-    "or entered later cannot be told from what was known then"
+    "no row says when it was known; each counts from its own day, late corrections among them"
 )
 
 

@@ -16,10 +16,8 @@ FINDING_KINDS: dict[str, Severity] = {
     "unsteady": "leak",
     "tells_outcome": "leak",
     "column_tells_outcome": "leak",
-    "unmapped_date": "leak",
     "known_before_date": "warning",
     "known_in_bulk": "warning",
-    "dated_after_known": "warning",
     "no_known_dates": "note",
 }
 """The kinds of finding, and how much each weighs: a leak stops the run unless accepted."""
@@ -34,7 +32,7 @@ class LeakageSpec(Spec):
     `single_feature_auc` is from where on one feature alone tells the outcome too well.
     """
 
-    sample: int | None = Field(default=1_000, ge=1)
+    sample: int | None = Field(default=500, ge=1)
     accepted: tuple[str, ...] = ()
     single_feature_auc: float = Field(default=0.98, gt=0.5, le=1)
 
