@@ -14,7 +14,6 @@ from typing import Any
 LESSONS_PER_DAY = 5
 SCHOOL_DAYS = 178
 ROWS_PER_PUPIL = LESSONS_PER_DAY * SCHOOL_DAYS
-TABLES = ("attendance", "grades", "health_contacts", "enrolments", "support")
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 
 # School days: Monday to Friday from 16 August 2023, without the autumn, Christmas, winter and

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import TABLES
 from benchmarks.question import (
     CATALOGUE_DATES,
     MINUTES,
@@ -111,7 +110,8 @@ def _compute(folder: Path, limits: Limits, specs: Sequence[Any], dates: Sequence
         temporary_folder=limits.temporary_folder,
     )
     with open_engine(spec) as engine:
-        tables = {name: engine.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        names = {spec.table for spec in specs}
+        tables = {name: engine.read_parquet(folder / f"{name}.parquet") for name in names}
         pupils = pd.read_parquet(
             folder / "pupils.parquet", columns=["subject_id", "school_unit", "school_class"]
         )
