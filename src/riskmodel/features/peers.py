@@ -9,7 +9,11 @@ import ibis
 
 from riskmodel.features.specs import FeatureSpec
 
-_EXACT = "decimal(38, 12)"
+_SCALE, _MOST = 1e9, 9e9
+"""Values are added as whole numbers of billionths, which must fit into 64 bits."""
+
+_WIDE = "decimal(27, 0)"
+"""Leaves room for a sum and a difference within the 38 digits that every engine has."""
 
 FEWEST_PEERS = 5
 """The fewest others with a value from which there is a mean to compare with."""
@@ -51,11 +55,13 @@ def compare_with_peers(value: Any, group: Any, prediction_date: Any) -> Any:
     Notes
     -----
     The pupil's own value is not part of the mean, which in a small class would hide how far
-    the pupil is from it. Values are added in fixed point with twelve decimals, in any order.
+    the pupil is from it. Values are added in fixed point with nine decimals, in any order;
+    one beyond nine billion is not compared.
     """
     window = ibis.window(group_by=[prediction_date, group])
-    fixed = value.cast(_EXACT)
+    value = ibis.ifelse(value.between(-_MOST, _MOST), value, None)
+    fixed = (value * _SCALE).round().cast(_WIDE)
     others = value.count().over(window) - 1
-    mean = (fixed.sum().over(window) - fixed).cast("float64") / others.nullif(0)
+    mean = (fixed.sum().over(window) - fixed).cast("float64") / (others.nullif(0) * _SCALE)
     has_peers = group.notnull() & (others >= FEWEST_PEERS)
     return ibis.ifelse(has_peers, value - mean, None)
