@@ -47,7 +47,7 @@ test: lint imports ## everything that CI runs
 	$(MAKE) --jobs types suite
 
 suite: setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term --cov-fail-under=90
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .

@@ -4,11 +4,8 @@ import re
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from riskmodel.features.catalogue import load_catalogue
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 
 def check_features(run):

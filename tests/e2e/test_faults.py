@@ -10,8 +10,6 @@ import pytest
 from riskmodel.core.files import hash_file
 from riskmodel.pipeline import artifacts
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 
 @pytest.fixture
 def copied_run(canary_run, tmp_path):

@@ -15,8 +15,6 @@ from riskmodel.core.files import hash_file, read_json
 from riskmodel.models.persistence import load_model
 from riskmodel.pipeline import artifacts
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 CONTRACT = (
     "features.parquet", "labels.parquet", "model", "evaluation.json", "fairness.json",
     "fairness.html", "screening.parquet", "screening.xlsx", "screening.html",

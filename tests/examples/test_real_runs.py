@@ -11,8 +11,6 @@ import yaml
 
 from riskmodel.core.files import read_json
 
-pytestmark = pytest.mark.xdist_group("examples")
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 

@@ -1,32 +1,20 @@
-"""One small finished run, and the notebooks executed on it."""
+"""A copy of the small finished run, and the notebooks executed on it."""
 
 import os
-import subprocess
-import sys
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 from nbclient import NotebookClient
 
 from riskmodel.core.files import hash_file
-from riskmodel.pipeline.demo import simulate_to_folder
-from riskmodel.pipeline.progress import SilentProgress
-from riskmodel.privacy.keys import create_key
 
 ROOT = Path(__file__).parents[2]
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-
-REGION = {
-    "n_pupils": 3_000,
-    "first_cohort": 2021,
-    "last_cohort": 2027,
-    "attendance_grades": [8, 9],
-}
 
 
 @dataclass
@@ -34,54 +22,32 @@ class FinishedRun:
     """A run laid out as the demonstration lays out its own, and what was in it at first."""
 
     folder: Path
+    extracts: Path
+    raw_ids: frozenset
     hashes: dict = field(default_factory=dict)
 
     @property
     def out(self):
         return self.folder / "run"
 
-    @property
-    def extracts(self):
-        return self.folder / "region" / "extracts"
-
     def read_hashes(self):
         return {
-            str(path.relative_to(self.folder)): hash_file(path)
-            for path in sorted(self.folder.rglob("*"))
+            str(path): hash_file(path)
+            for folder in (self.folder, self.extracts)
+            for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
 
 
-def write_config(folder, extracts, key):
-    """Fill the compulsory-school template with one prediction point and few cohorts."""
-    template = ROOT / "configs" / "compulsory_school.yaml"
-    settings = yaml.safe_load(template.read_text(encoding="utf-8"))
-    for source in settings["sources"].values():
-        source["path"] = str(extracts / Path(source["path"]).name)
-    settings["out"] = str(folder / "run")
-    settings["pseudonyms"] = {"key_file": str(key)}
-    cohort = settings["cohort"]
-    cohort["cohorts"] = {"first_year": 2020, "last_year": 2026}
-    cohort["split"]["train"] = ["2020/21", "2021/22", "2022/23", "2023/24"]
-    cohort["prediction_points"] = cohort["prediction_points"][:1]
-    settings["models"]["candidates"] = ["rule", "logistic"]
-    settings["models"]["folds"] = 3
-    path = folder / "config" / "compulsory_school.yaml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-    return path
-
-
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory):
-    run = FinishedRun(tmp_path_factory.mktemp("notebooks"))
-    simulate_to_folder(run.folder / "region", None, REGION, SilentProgress())
-    key = run.folder / "key" / "test.key"
-    create_key(key)
-    config = write_config(run.folder, run.extracts, key)
-    command = [sys.executable, "-m", "riskmodel.cli.app", "run", "--config", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr[-4000:]
+def finished_run(canary_run, tmp_path_factory):
+    extracts = canary_run.folder / "region" / "extracts"
+    run = FinishedRun(tmp_path_factory.mktemp("notebooks"), extracts, canary_run.raw_ids)
+    shutil.copytree(canary_run.out, run.out, ignore=shutil.ignore_patterns("mlflow*"))
+    config = run.folder / "config" / "compulsory_school.yaml"
+    config.parent.mkdir()
+    text = canary_run.config.read_text(encoding="utf-8")
+    config.write_text(text.replace(str(canary_run.out), str(run.out)), encoding="utf-8")
     run.hashes = run.read_hashes()
     return run
 

@@ -12,8 +12,6 @@ from riskmodel.config.feature_checks import find_feature_errors
 from riskmodel.config.loader import parse_spec
 from riskmodel.config.models import RunConfig
 
-pytestmark = pytest.mark.xdist_group("notebooks")
-
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "statistiker.md").read_text(encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""One small run from raw extracts with planted identifiers, shared by the tests here."""
+"""What several folders share: one small run, and how the tests are dealt to the workers."""
 
 import subprocess
 import sys
@@ -9,7 +9,54 @@ import pandas as pd
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
+
+# What takes long to make is made once: a group runs on one worker, the longest groups first, since
+# one of them begun last would leave the other workers idle. Other files are each a group.
+# (pytest-xdist 3.8 cannot see its own mark `xdist_group` under pytest 9.2.)
+GROUPS = {
+    "tests/contract/": "spark",
+    "tests/e2e/test_demo.py": "demo",
+    "tests/e2e/test_leakage.py": "leakage",
+    "tests/e2e/": "finished run",
+    "tests/notebooks/": "finished run",
+    "tests/browser/": "browser",
+    "tests/unit/simulation/": "simulation",
+    "tests/unit/models/": "models",
+    "tests/unit/explanation/": "explanation",
+}
+ORDER = ("spark", "finished run", "demo", "leakage", "browser", "simulation", "models")
+
+
+def find_group(nodeid):
+    """The group of a test: that of the first path above that it begins with, or its file."""
+    path = nodeid.split("::")[0]
+    return next((group for start, group in GROUPS.items() if path.startswith(start)), path)
+
+
+def find_rank(item):
+    """The place of a test's group in the order; other groups come after those named there."""
+    group = find_group(item.nodeid)
+    return ORDER.index(group) if group in ORDER else len(ORDER)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest groups first."""
+    items.sort(key=find_rank)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Deal whole groups to the workers, in their order."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return find_group(nodeid)
+
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)
+
 
 CANARY_WORDS = ("Kanariefågel", "kanarie.fagel@example.org", "070-174 06 05", "fritext-kanarie")
 
