@@ -23,8 +23,8 @@ from riskmodel.features.schemas import PREDICTION, SUBJECT
 
 _EPOCH = date(1970, 1, 1)
 
-_LONGEST_REACH_DAYS = 36_525
-"""A window without a beginning is cut into cells this many days, a hundred years, back."""
+_LONGEST_REACH_DAYS = 73_050
+"""A window without a beginning is cut into cells this many days, two hundred years, back."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 from riskmodel.privacy.pseudonyms import pseudonymise_ids
 
+_LARGEST_WHOLE = 2**31 - 1
 _MIN_DISTINCTIVE = 8
 _USABLE_KINDS = ("personal_number", "coordination_number", "temporary_number", "local")
 
@@ -123,7 +124,8 @@ def pseudonymise_tables(
         `subject_id` in place of the person's identifier. Rows of persons with a protected
         identity or an identifier that is not valid are left out. `persons` becomes
         `subjects`, with `birth_year` in place of `birth_date` and without
-        `security_marking`. `grades` gets `grade_points` and `is_pass`.
+        `security_marking`. `grades` gets `grade_points` and `is_pass`. Of a lesson only a
+        number is left that tells it from others. Numbers that are all whole are whole numbers.
 
     Raises
     ------
@@ -150,7 +152,8 @@ def pseudonymise_tables(
         key.key_id, domain, n_subjects, n_protected, invalid, dict(ingested.report.usable_rows)
     )
     ordered = {
-        name: _order(kept, ingested.schemas.get(name)).drop(RANK) for name, kept in tables.items()
+        name: _order(_narrow(engine, kept), ingested.schemas.get(name)).drop(RANK)
+        for name, kept in tables.items()
     }
     return PseudonymisedTables(ordered, report)
 
@@ -196,10 +199,29 @@ def _reshape(name: str, joined: Any, schema: Table) -> Any:
     for column in schema.columns:
         if name == PERSONS and column == "birth_date":
             columns["birth_year"] = joined[column].year()
+        elif column == "lesson":
+            columns[column] = joined[column].hash()
         elif column != schema.person and not (name == PERSONS and column == "security_marking"):
             columns[column] = joined[column]
     kept = joined.select(**columns)
     return add_grade_values(kept) if name == "grades" else kept
+
+
+def _narrow(engine: Engine, rows: Any) -> Any:
+    """Return rows with columns of numbers that are all whole as whole numbers.
+
+    They take less space, and sums of them are exact without more ado.
+    """
+    numbers = [name for name, kind in rows.schema().items() if kind.is_floating()]
+    if not numbers:
+        return rows
+    are_whole = {
+        name: ((rows[name] == rows[name].round()) & (rows[name].abs() <= _LARGEST_WHOLE)).all()
+        for name in numbers
+    }
+    found = engine.to_pandas(rows.aggregate(**are_whole)).iloc[0]
+    whole = [name for name in numbers if not pd.isna(found[name]) and found[name]]
+    return rows.mutate(**{name: rows[name].cast("int32") for name in whole}) if whole else rows
 
 
 def _order(rows: Any, schema: Table | None) -> Any:

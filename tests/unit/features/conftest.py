@@ -35,8 +35,12 @@ def schemas():
         "units": Column(type="integer"),
         "code": Column(type="string", allowed=("red", "green")),
         "is_ok": Column(type="boolean"),
+        "lesson": Column(type="string"),
+        "ended": Column(type="date", is_plan=True),
+        "is_over": Column(type="boolean", known_from="ended"),
     }
-    return feature_schemas({"events": Table(columns=columns, date="date", user_declared=True)})
+    table = Table(columns=columns, date="date", fact_key=("date", "lesson"), user_declared=True)
+    return feature_schemas({"events": table})
 
 
 @pytest.fixture
@@ -57,11 +61,13 @@ def make_spec():
 def compute(engine, schemas):
     """Compute features of rows of subject "a" (unless they say otherwise) at 1 November 2024."""
 
-    def run(rows, *specs, pairs=(("a", MOMENT),), calendar=None):
+    def run(rows, *specs, pairs=(("a", MOMENT),), calendar=None, schools=None):
         frame = pd.DataFrame([{"subject_id": "a"} | row for row in rows])
         if frame.empty:
             frame = pd.DataFrame({"subject_id": ["z"], "date": [date(2020, 1, 1)], "amount": [1.0]})
         cohort = pd.DataFrame(pairs, columns=["subject_id", "prediction_date"])
+        if schools is not None:
+            cohort["school_unit"] = cohort["subject_id"].map(schools)
         return compute_features(
             engine,
             {"events": engine.register(frame, "events")},

@@ -237,6 +237,179 @@ def test_different_days_are_counted(compute, make_spec):
     assert (value_of(result, "days"), value_of(result, "dates")) == (2, 3)
 
 
+def test_a_correction_counts_from_the_day_on_which_it_is_known(compute, make_spec):
+    spec = make_spec(value="amount", window=EVER)
+    rows = [
+        on(date(2024, 10, 3), lesson="1", amount=60.0),
+        on(date(2024, 10, 3), lesson="1", amount=0.0, known_date=date(2024, 10, 20)),
+        on(date(2024, 10, 3), lesson="2", amount=5.0),
+    ]
+    moments = [date(2024, 10, 20), date(2024, 10, 21), MOMENT]
+    result = compute(rows, spec, pairs=[("a", moment) for moment in moments])
+    assert result["feature"].tolist() == [65, 5, 5]
+
+
+def test_a_correction_after_every_prediction_date_changes_nothing(compute, make_spec):
+    spec = make_spec(value="amount")
+    original = [on(date(2024, 10, 20), lesson="1", amount=60.0)]
+    late = on(date(2024, 10, 20), lesson="1", amount=0.0, known_date=MOMENT)
+    assert value_of(compute([*original, late], spec)) == value_of(compute(original, spec)) == 60
+
+
+def test_the_latest_of_several_corrections_counts(compute, make_spec):
+    spec = make_spec(value="amount")
+    known = {60.0: None, 30.0: date(2024, 10, 25), 10.0: date(2024, 10, 28), 99.0: MOMENT}
+    rows = [
+        on(date(2024, 10, 20), lesson="1", amount=amount, known_date=day)
+        for amount, day in known.items()
+    ]
+    assert value_of(compute(rows, spec)) == 10
+
+
+def test_a_correction_that_no_longer_passes_the_filter_takes_the_row_away(compute, make_spec):
+    spec = make_spec(aggregation="count", where={"code": "red"}, missing="zero")
+    rows = [
+        on(date(2024, 10, 20), lesson="1", code="red"),
+        on(date(2024, 10, 20), lesson="1", code="green", known_date=date(2024, 10, 22)),
+    ]
+    assert value_of(compute(rows, spec)) == 0
+
+
+def test_rows_without_the_whole_key_are_facts_of_their_own(compute, make_spec):
+    spec = make_spec(value="amount")
+    rows = [on(date(2024, 10, 20), known_date=known) for known in (None, date(2024, 10, 22), None)]
+    assert value_of(compute([*rows, on(date(2024, 10, 20), lesson="1")], spec)) == 4
+
+
+def test_a_backdated_row_counts_once_it_is_known(compute, make_spec):
+    spec = make_spec(value="amount", window=EVER)
+    rows = [on(date(2020, 1, 1), known_date=date(2024, 10, 15)), on(date(2024, 10, 1))]
+    moments = [date(2024, 10, 15), date(2024, 10, 16)]
+    result = compute(rows, spec, pairs=[("a", moment) for moment in moments])
+    assert result["feature"].tolist() == [1, 2]
+
+
+def test_a_mark_counts_only_from_the_day_on_which_it_was_set(compute, make_spec):
+    specs = [
+        make_spec("over", "count", match={"is_over": True}, window=EVER),
+        make_spec("rows", "count", window=EVER),
+    ]
+    rows = [
+        on(date(2024, 8, 20), is_over=True, ended=date(2024, 10, 10)),
+        on(date(2024, 8, 20), is_over=True, ended=MOMENT),
+        on(date(2024, 8, 20), is_over=True),
+    ]
+    result = compute(rows, *specs)
+    assert (value_of(result, "over"), value_of(result, "rows")) == (2, 3)
+
+
+def test_the_term_starts_in_july_or_january(compute, make_spec):
+    spec = make_spec(aggregation="count", missing="zero", window=Window(kind="term"))
+    rows = [on(day) for day in (date(2024, 6, 30), date(2024, 7, 1), date(2025, 1, 1))]
+    moments = [MOMENT, date(2025, 1, 1), date(2025, 2, 1)]
+    result = compute(rows, spec, pairs=[("a", moment) for moment in moments])
+    assert result["feature"].tolist() == [1, 0, 1]
+
+
+def test_only_rows_on_the_weekdays_named_count(compute, make_spec):
+    rows = [on(date(2024, 10, d), amount=d) for d in (21, 22, 25, 28)]  # Mon, Tue, Fri, Mon
+    chosen = make_spec("chosen", value="amount", weekdays=("monday", "friday"))
+    share = make_spec("share", "weekday_share", value="amount", weekdays="monday")
+    result = compute(rows, chosen, share)
+    assert value_of(result, "chosen") == 21 + 25 + 28
+    assert value_of(result, "share") == pytest.approx(49 / 96)
+
+
+def test_weekdays_are_told_before_1970_too(compute, make_spec):
+    spec = make_spec(aggregation="count", window=EVER, weekdays="wednesday", missing="zero")
+    rows = [on(date(1969, 12, 31)), on(date(1969, 12, 30)), on(date(1900, 1, 3))]
+    assert value_of(compute(rows, spec)) == 2
+
+
+def test_a_run_is_broken_by_a_day_without_and_not_by_a_day_that_is_not_there(compute, make_spec):
+    longest = make_spec("longest", "longest_run", value="amount", above=0, window=EVER)
+    current = make_spec("current", "current_run", value="amount", above=0, window=EVER)
+    present = date(2024, 10, 3)
+    absent = [date(2024, 10, d) for d in (1, 2, 4, 7, 11)]
+    rows = [on(day) for day in absent] + [on(present, amount=0.0), on(absent[0], amount=0.0)]
+    result = compute(rows, longest, current)
+    assert (value_of(result, "longest"), value_of(result, "current")) == (3, 3)
+    ended = compute([*rows, on(date(2024, 10, 30), amount=0.0)], longest, current)
+    assert (value_of(ended, "longest"), value_of(ended, "current")) == (3, 0)
+
+
+def test_a_run_may_last_for_years(compute, make_spec):
+    spec = make_spec(aggregation="longest_run", value="amount", above=0, window=EVER)
+    rows = [on(date(2020, 1, 1) + timedelta(days=n)) for n in range(1000)]
+    assert value_of(compute(rows, spec)) == 1000
+
+
+def test_no_days_are_missing_and_no_hits_are_zero(compute, make_spec):
+    specs = [
+        make_spec(kind, kind, value="amount", above=0) for kind in ("longest_run", "day_count")
+    ]
+    there = compute([on(date(2024, 10, 20), amount=0.0)], *specs)
+    assert there.iloc[0, 2:].tolist() == [0, 0]
+    assert compute([on(date(2024, 10, 20), amount=None)], *specs).iloc[0, 2:].isna().all()
+
+
+def test_the_first_is_the_mean_of_the_earliest_day(compute, make_spec):
+    spec = make_spec(aggregation="first", value="amount", window=EVER)
+    rows = [on(date(2024, 6, d), amount=a) for d, a in ((8, 1.0), (7, 2.0), (7, 4.0))]
+    assert value_of(compute(rows, spec)) == 3
+
+
+def test_peers_are_the_others_of_the_same_school_at_the_same_date(compute, make_spec):
+    spec = make_spec(value="amount", relative_to="school_unit")
+    rows = [on(date(2024, 10, 20), subject_id=s, amount=n) for n, s in enumerate("abcdefgh")]
+    schools = dict.fromkeys("abcdef", "x") | {"g": "y"}
+    pairs = [(subject, MOMENT) for subject in "abcdefgh"] + [("a", date(2024, 10, 25))]
+    result = compute(rows, spec, pairs=pairs, schools=schools)
+    at_moment = result[result["prediction_date"] == MOMENT].set_index("subject_id")["feature"]
+    assert at_moment["a"] == 0 - 3
+    assert at_moment["f"] == 5 - 2
+    assert at_moment[["g", "h"]].isna().all()
+    assert result.loc[result["prediction_date"] != MOMENT, "feature"].isna().all()
+
+
+def test_too_few_peers_with_a_value_are_no_comparison(compute, make_spec):
+    spec = make_spec(value="amount", relative_to="school_unit")
+    rows = [on(date(2024, 10, 20), subject_id=s) for s in "abcde"]
+    pairs = [(subject, MOMENT) for subject in "abcdef"]
+    result = compute(rows, spec, pairs=pairs, schools=dict.fromkeys("abcdef", "x"))
+    assert result["feature"].isna().all()
+
+
+def test_a_rule_that_is_learnt_leaves_the_value_missing_and_says_so(compute, make_spec):
+    result = compute([], make_spec(value="amount", missing="median"))
+    assert list(result.columns[2:]) == ["feature", "feature__missing"]
+    assert np.isnan(value_of(result))
+    assert value_of(result, "feature__missing") == 1
+
+
+def test_whole_numbers_and_fractions_give_the_same(engine, schemas, make_spec):
+    specs = [
+        make_spec("total", value="amount"),
+        make_spec("trend", "trend", value="amount", denominator="size", window=EVER),
+        make_spec("above", "count", value=("amount", "size"), above=5),
+    ]
+    rows = [{"date": date(2024, 10, d), "amount": d % 3, "size": 5} for d in range(1, 30)]
+    results = []
+    for kind in ("int32", "float64"):
+        frame = pd.DataFrame(rows).assign(subject_id="a").astype({"amount": kind, "size": kind})
+        results.append(
+            compute_features(
+                engine,
+                {"events": engine.register(frame, f"numbers_{kind}")},
+                pd.DataFrame({"subject_id": ["a"], "prediction_date": [MOMENT]}),
+                specs,
+                schemas=schemas,
+                calendar=SchoolCalendar(),
+            )
+        )
+    pd.testing.assert_frame_equal(*results, check_exact=True)
+
+
 def test_columns_may_have_the_plans_own_names(engine):
     schema = feature_schemas(
         {

@@ -54,6 +54,22 @@ def test_the_same_person_has_the_same_pseudonym_in_every_table(pseudonymise, eng
     assert (out["grades"]["subject_id"] == subject).sum() == 1
 
 
+def test_whole_numbers_are_stored_as_such_and_others_as_they_are(pseudonymise, engine, frames):
+    frames["attendance"]["attended_minutes"] = [60.0, 55.0, None, 0.0]
+    schema = pseudonymise(frames).tables["attendance"].schema()
+    kinds = {name: str(schema[name]) for name in schema}
+    assert kinds["attended_minutes"] == "int32"
+    assert kinds["offered_minutes"] == "float64"
+    assert kinds["other_minutes"] == "float64"
+
+
+def test_of_a_lesson_a_number_is_left_that_tells_it_from_others(pseudonymise, engine, frames):
+    frames["attendance"]["lesson"] = ["a 1", "a 2", "a 1", "a 1"]
+    out = frames_of(engine, pseudonymise(frames))["attendance"]
+    assert out["lesson"].dtype == "int64"
+    assert out["lesson"].nunique() == 2
+
+
 def test_protected_persons_and_all_their_rows_are_dropped(pseudonymise, engine, frames):
     result = pseudonymise(frames)
     out = frames_of(engine, result)
