@@ -232,7 +232,8 @@ class LeakageReport:
             f"Facts from the future, about {round_count(self.n_perturbed):,}, were dropped, changed"
             f" and added in {len(self.tables)} tables for {self.n_predictions:,} of"
             f" {self.n_all:,} predictions on {self.n_dates} dates.",
-            f"{held} of {len(self.features)} features held: not one value moved.",
+            f"{held} of {len(self.features)} features held"
+            + (f"; {len(self.moved)} moved." if self.moved else ": not one value moved."),
             *(_describe_table(table) for table in self.tables),
             *(f"  {finding.describe()}" for finding in self.findings if not self.leaks),
             *(f"  not looked at: {text}" for text in self.skipped),
