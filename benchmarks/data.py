@@ -73,11 +73,11 @@ COPY (
     )
     SELECT subject_id,
            (SELECT days FROM school_days)[day + 1] AS date,
-           minutes::DOUBLE AS offered_minutes,
-           CASE WHEN is_reported THEN minutes - missed END::DOUBLE AS attended_minutes,
-           CASE WHEN is_reported THEN CASE WHEN is_invalid THEN 0 ELSE missed END END::DOUBLE
+           minutes::INTEGER AS offered_minutes,
+           CASE WHEN is_reported THEN minutes - missed END::INTEGER AS attended_minutes,
+           CASE WHEN is_reported THEN CASE WHEN is_invalid THEN 0 ELSE missed END END::INTEGER
                AS valid_absence_minutes,
-           CASE WHEN is_reported THEN CASE WHEN is_invalid THEN missed ELSE 0 END END::DOUBLE
+           CASE WHEN is_reported THEN CASE WHEN is_invalid THEN missed ELSE 0 END END::INTEGER
                AS invalid_absence_minutes,
            is_reported,
            (SELECT days FROM school_days)[day + 1]

@@ -254,8 +254,8 @@ def _write_method(results: Results) -> Iterator[str]:
         "- **Data**: `benchmarks/data.py` makes one school year of 178 days with 5 lessons "
         "(890 rows a pupil) as hashes, so that the same size always gives the same rows; "
         "pseudonyms of 32 hexadecimal digits, about a tenth of the time absent, in spells, 2 % "
-        "of lessons unreported, 6 % known one to 14 days late. Parquet, sorted by subject and "
-        "date, as the stage of pseudonymisation writes it. Invented rows compress better than "
+        "of lessons unreported, 6 % known one to 14 days late. Parquet with minutes as whole "
+        "numbers, sorted by subject and date, as the stage of pseudonymisation writes it. Invented rows compress better than "
         "real ones may."
     )
     yield (
