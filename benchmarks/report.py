@@ -255,8 +255,8 @@ def _write_method(results: Results) -> Iterator[str]:
         "(890 rows a pupil) as hashes, so that the same size always gives the same rows; "
         "pseudonyms of 32 hexadecimal digits, about a tenth of the time absent, in spells, 2 % "
         "of lessons unreported, 6 % known one to 14 days late. Parquet with minutes as whole "
-        "numbers, sorted by subject and date, as the stage of pseudonymisation writes it. Invented rows compress better than "
-        "real ones may."
+        "numbers, sorted by subject and date, as the stage of pseudonymisation writes it. "
+        "Invented rows compress better than real ones may."
     )
     yield (
         "- **The question** of the sums: 14, 30, 60, 90 and 365 days before 1 June 2024; offered, "

@@ -188,6 +188,17 @@ def _run_part(name: str, part: Part, folder: Path, chosen: argparse.Namespace) -
                 found = run_job(job, tables, folder, chosen.threads, chosen.peers_python)
                 _tell(name, job.job, pupils, number, found)
                 runs[place].append({"round": number, **found})
+        _keep_results(name, part, jobs, runs, chosen)
+
+
+def _keep_results(
+    name: str,
+    part: Part,
+    jobs: Sequence[Measurement],
+    runs: Mapping[int, Sequence[Mapping[str, Any]]],
+    chosen: argparse.Namespace,
+) -> None:
+    """Write what was measured so far, so that a part that is broken off is not lost."""
     content = {
         "part": name,
         "title": part.title,
