@@ -257,7 +257,7 @@ def keep_latest_versions(rows, moment):
 def is_known_enough(row, spec, moment):
     """Tell whether what the feature reads of a row was known: a mark, only from its date on."""
     reads_mark = "is_over" in spec.where or "is_over" in spec.match
-    return not reads_mark or row["ended"] is None or row["ended"] < moment
+    return not reads_mark or (row["ended"] is not None and row["ended"] < moment)
 
 
 def in_window(row, window, moment):
@@ -434,13 +434,6 @@ def to_cohort(pairs):
     cohort = pd.DataFrame(pairs, columns=["subject_id", "prediction_date"])
     schools = [SCHOOLS.get(subject) for subject, _ in pairs]
     return cohort.assign(school_unit=pd.Series(schools, dtype=object))
-
-
-WIDE = [
-    dict(EXAMPLE, date=date(2022, 1, 1), lesson="1"),
-    dict(EXAMPLE, date=date(2022, 1, 1), lesson="1", known_date=date(2022, 1, 2)),
-]
-"""Rows that reach as far back as the made ones, with a correction."""
 
 
 def check_same(computed, expected):

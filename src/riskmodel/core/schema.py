@@ -21,7 +21,8 @@ class Column(Spec):
     `allowed` closes the list of values, `minimum` and `maximum` bound a number. A missing
     value is allowed unless the column is `required`; an absent column is read as wholly
     missing unless it is `required`. `known_from` names a date column of the same table before
-    which this column's content was not known (a mark that is set when a placement ends);
+    which this column's content was not known, nor where it is missing (a mark that is set when
+    a placement ends);
     `is_plan` marks a date that may rightly lie in the future (a planned end).
     """
 

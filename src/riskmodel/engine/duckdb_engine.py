@@ -117,6 +117,27 @@ class DuckDBEngine(Engine):
                 self.connection.con.unregister(source)
         return self.connection.table(name)
 
+    def materialise(self, expr: Any, name: str) -> Any:
+        """Compute a table once, to be read several times.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        name : str
+            What to call it; a table of that name is replaced.
+
+        Returns
+        -------
+        ibis.Table
+            The rows, which live until the engine is closed.
+        """
+        query = self.connection.compile(expr)
+        with _without_values():
+            self.connection._run_pre_execute_hooks(expr)
+            self.connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS {query}")
+        return self.connection.table(name)
+
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.
 

@@ -84,6 +84,23 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def materialise(self, expr: Any, name: str) -> Any:
+        """Compute a table once, to be read several times.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        name : str
+            What to call it; a table of that name is replaced.
+
+        Returns
+        -------
+        ibis.Table
+            The rows, which live until the engine is closed.
+        """
+
+    @abstractmethod
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.
 

@@ -135,6 +135,30 @@ class SparkEngine(Engine):
         frame.createOrReplaceTempView(view)
         return self.connection.table(view)
 
+    def materialise(self, expr: Any, name: str) -> Any:
+        """Compute a table once, to be read several times.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        name : str
+            What to call it; a table of that name is replaced.
+
+        Returns
+        -------
+        ibis.Table
+            The rows, which live until the engine is closed.
+
+        Notes
+        -----
+        The workers keep the rows; those of a worker that is lost are computed again.
+        """
+        with _without_values():
+            self.connection._run_pre_execute_hooks(expr)
+            frame = self.connection._session.sql(self.connection.compile(expr)).persist()
+        return self._name_view(frame, name)
+
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.
 

@@ -123,6 +123,11 @@ def compile_features(
     plan = plan_cohort(cohort, find_peer_columns(specs))
     rows = engine.register(plan.rows, ibis.util.gen_name("cohort"))
     bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
+
+    def materialise(table: Any) -> Any:
+        """Compute a table that is read more than once."""
+        return engine.materialise(table, ibis.util.gen_name("cells"))
+
     results = []
     for part in find_passes(specs, schemas):
         table, schema = tables[part.table], schemas[part.table]
@@ -136,7 +141,7 @@ def compile_features(
             bits=bits,
             has_versions=corrections is not None and _has_rows(engine, corrections),
         )
-        results.append(compile_pass(part, table, schema, placed))
+        results.append(compile_pass(part, table, schema, placed, materialise))
     return _assemble(rows, results, specs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,9 @@ def find_passes(specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]) -> t
     return tuple(Pass(*names, tuple(group)) for names, group in parts.items())
 
 
-def compile_pass(part: Pass, table: Any, schema: Table, plan: Plan) -> Any:
+def compile_pass(
+    part: Pass, table: Any, schema: Table, plan: Plan, materialise: Callable[[Any], Any]
+) -> Any:
     """Return the features of one pass per subject and prediction date.
 
     Parameters
@@ -111,6 +113,8 @@ def compile_pass(part: Pass, table: Any, schema: Table, plan: Plan) -> Any:
         Their columns and date.
     plan : Plan
         The subjects and cells.
+    materialise : callable
+        Computes a table that is read more than once.
 
     Returns
     -------
@@ -127,6 +131,8 @@ def compile_pass(part: Pass, table: Any, schema: Table, plan: Plan) -> Any:
 
     placed = place_rows(table, schema, part.late_columns, plan, read)
     measures, cells = _gather_cells(part, placed, inputs[0])
+    if any(AGGREGATIONS[spec.aggregation].finish is None for spec in part.specs):
+        cells = materialise(cells)
     combiner = _Combiner(part, see_cells(cells, plan), measures)
     requests = {spec.name: combiner.request(spec) for spec in part.specs}
     sums = combiner.compute(plan.bits)

@@ -193,6 +193,9 @@ def place_rows(
     is_inside, moment = reach.contains(happened), happened
     if plan.cells.is_open:
         is_inside, moment = is_before(happened, reach.end), ibis.greatest(happened, reach.start)
+    for name in late_columns:
+        # What is known from a day that is not known is not known.
+        is_inside = is_inside & take_column(table, name, schema.columns).notnull()
     if known is not None:
         is_inside = is_inside & (known.isnull() | is_before(known, reach.end))
         if len(dates) > 1:

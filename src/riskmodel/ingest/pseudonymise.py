@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import ibis
 import pandas as pd
 
 from riskmodel.core.schema import Table
@@ -200,7 +201,8 @@ def _reshape(name: str, joined: Any, schema: Table) -> Any:
         if name == PERSONS and column == "birth_date":
             columns["birth_year"] = joined[column].year()
         elif column == "lesson":
-            columns[column] = joined[column].hash()
+            number = joined[column].hash()
+            columns[column] = ibis.ifelse(joined[column].isnull(), None, number)
         elif column != schema.person and not (name == PERSONS and column == "security_marking"):
             columns[column] = joined[column]
     kept = joined.select(**columns)

@@ -66,8 +66,14 @@ def test_whole_numbers_are_stored_as_such_and_others_as_they_are(pseudonymise, e
 def test_of_a_lesson_a_number_is_left_that_tells_it_from_others(pseudonymise, engine, frames):
     frames["attendance"]["lesson"] = ["a 1", "a 2", "a 1", "a 1"]
     out = frames_of(engine, pseudonymise(frames))["attendance"]
-    assert out["lesson"].dtype == "int64"
+    assert pd.api.types.is_integer_dtype(out["lesson"])
     assert out["lesson"].nunique() == 2
+
+
+def test_a_lesson_that_is_not_named_stays_missing(pseudonymise, engine, frames):
+    frames["attendance"]["lesson"] = ["a 1", None, "a 1", None]
+    out = frames_of(engine, pseudonymise(frames))["attendance"]
+    assert out["lesson"].isna().sum() == 2
 
 
 def test_protected_persons_and_all_their_rows_are_dropped(pseudonymise, engine, frames):
