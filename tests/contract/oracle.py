@@ -111,6 +111,7 @@ def make_specs():
     yield make_spec("day_above", "day_count", LOOKBACKS[2], value="amount", above=2)
     yield make_spec("since_hit", "days_since_last", EVER, match={"code": "b"})
     yield make_spec("on_some_days", "sum", EVER, **value, weekdays=("monday", "friday"))
+    yield make_spec("mean_on_tuesdays", "mean", EVER, **value, weekdays="tuesday")
     yield make_spec(
         "share_of_mondays", "weekday_share", THIS_YEAR, match={"code": "a"}, weekdays="monday"
     )

@@ -24,8 +24,7 @@ from riskmodel.features.checks import check_specs
 from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
 from riskmodel.features.peers import compare_with_peers, find_peer_columns
-from riskmodel.features.placement import Plan, find_corrections
-from riskmodel.features.rows import take_column
+from riskmodel.features.placement import Plan, find_replaced, take_date
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
 
@@ -129,17 +128,21 @@ def compile_features(
         return engine.materialise(table, ibis.util.gen_name("cells"))
 
     results = []
-    for part in find_passes(specs, schemas):
+    parts = find_passes(specs, schemas)
+    replaced = {
+        name: _find_replaced(engine, tables[name], schemas[name])
+        for name in dict.fromkeys(part.table for part in parts)
+    }
+    for part in parts:
         table, schema = tables[part.table], schemas[part.table]
         cells = _plan_cells(engine, part, table, schema, plan.dates, calendar)
-        corrections = find_corrections(table, schema)
         placed = Plan(
             cells=cells,
             days=engine.register(cells.days, ibis.util.gen_name("days")),
             members=engine.register(cells.members, ibis.util.gen_name("members")),
             rows=rows,
             bits=bits,
-            has_versions=corrections is not None and _has_rows(engine, corrections),
+            replaced=replaced[part.table],
         )
         results.append(compile_pass(part, table, schema, placed, materialise))
     return _assemble(rows, results, specs)
@@ -176,15 +179,18 @@ def _plan_cells(
 
 def _find_earliest(engine: Engine, table: Any, schema: Table) -> date | None:
     """Return the first day on which anything happened, or None if nothing did."""
-    assert schema.date is not None
-    happened = take_column(table, schema.date, schema.columns)
-    (earliest,) = engine.to_pandas(table.aggregate(earliest=happened.min()))["earliest"]
-    return None if pd.isna(earliest) else pd.Timestamp(earliest).date()
+    earliest = take_date(table, schema).min()
+    (found,) = engine.to_pandas(table.aggregate(earliest=earliest))["earliest"]
+    return None if pd.isna(found) else pd.Timestamp(found).date()
 
 
-def _has_rows(engine: Engine, table: Any) -> bool:
-    """Tell whether a table has any row."""
-    return len(engine.to_pandas(table.limit(1).select(SUBJECT))) > 0
+def _find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
+    """Return which rows of a table later ones replace, or None if there are none."""
+    found = find_replaced(table, schema)
+    if found is None:
+        return None
+    replaced = engine.materialise(found, ibis.util.gen_name("replaced"))
+    return replaced if len(engine.to_pandas(replaced.limit(1).select(SUBJECT))) else None
 
 
 def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -> Any:

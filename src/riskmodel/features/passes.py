@@ -131,7 +131,7 @@ def compile_pass(
 
     placed = place_rows(table, schema, part.late_columns, plan, read)
     measures, cells = _gather_cells(part, placed, inputs[0])
-    if any(AGGREGATIONS[spec.aggregation].finish is None for spec in part.specs):
+    if any(_reads_cells_twice(spec) for spec in part.specs):
         cells = materialise(cells)
     combiner = _Combiner(part, see_cells(cells, plan), measures)
     requests = {spec.name: combiner.request(spec) for spec in part.specs}
@@ -165,6 +165,11 @@ def _find_key(spec: FeatureSpec) -> str:
     if AGGREGATIONS[spec.aggregation].kind == "values":
         return spec.value[0]
     return DAY_KEY if _find_edge(spec) else ""
+
+
+def _reads_cells_twice(spec: FeatureSpec) -> bool:
+    """Tell whether a feature needs the cells for more than one sum."""
+    return AGGREGATIONS[spec.aggregation].finish is None or _find_edge(spec) is not None
 
 
 def _find_edge(spec: FeatureSpec) -> tuple[str, int] | None:
@@ -244,7 +249,6 @@ class _Combiner:
 
     def _find_edges(self, part: Pass, seen: Any) -> Any:
         """Return the cells with the first or last day on which a row counts, where asked for."""
-        group = ibis.window(group_by="row_no")
         columns: dict[str, Any] = {}
         for spec in part.specs:
             edge, span = _find_edge(spec), Span(spec.window)
@@ -254,8 +258,12 @@ class _Combiner:
             self._edges[describe_row(spec), span, edge[0]] = name
             counts = seen[self._spans[span]] & seen[self._measures.get(spec, ROWS)].notnull()
             days = ibis.ifelse(counts, seen.key, None)
-            columns[name] = (days.max() if edge[0] == "latest" else days.min()).over(group)
-        return seen.mutate(**columns) if columns else seen
+            columns[name] = days.max() if edge[0] == "latest" else days.min()
+        if not columns:
+            return seen
+        # A join with one row of the cohort each takes a fraction of what a window would.
+        edges = seen.group_by("row_no").aggregate(**columns)
+        return seen.inner_join(edges, "row_no")
 
     def request(self, spec: FeatureSpec) -> tuple[dict[str, str], dict[str, str]]:
         """Ask for what a feature needs, and return the columns of its window and baseline."""

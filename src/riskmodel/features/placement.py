@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -31,8 +33,8 @@ class Plan:
         The cohort's rows.
     bits : ibis.Table
         One row per bit of a cell's days: ``value`` (the bit) and ``upto`` (it and all before).
-    has_versions : bool
-        Whether later rows replace earlier ones.
+    replaced : ibis.Table or None
+        Which rows later ones replace, as `find_replaced` returns them, where there are any.
     """
 
     cells: CellPlan
@@ -40,7 +42,7 @@ class Plan:
     members: Any
     rows: Any
     bits: Any
-    has_versions: bool
+    replaced: Any | None
 
 
 def find_late_columns(spec: FeatureSpec, schema: Table) -> tuple[str, ...]:
@@ -89,8 +91,8 @@ def find_known(table: Any, schema: Table, late_columns: Sequence[str] = ()) -> A
     return ibis.greatest(*dates)
 
 
-def find_corrections(table: Any, schema: Table) -> Any | None:
-    """Return the rows that may replace an earlier row of the same fact.
+def find_replaced(table: Any, schema: Table) -> Any | None:
+    """Return which rows a later row of the same fact replaces, and from when.
 
     Parameters
     ----------
@@ -102,49 +104,65 @@ def find_corrections(table: Any, schema: Table) -> Any | None:
     Returns
     -------
     ibis.Table or None
-        The rows with the whole key that became known after their day; None where the table
-        has no key or no known dates.
+        The key, ``version`` (the day from which the row counts) and ``replaced`` (the day from
+        which the next one does); rows that became known on the same day do not replace one
+        another. None where the table has no key or no known dates.
     """
-    known = find_known(table, schema)
-    key = schema.fact_key
-    if known is None or not key or not set(key) <= set(table.columns):
+    known, fact = find_known(table, schema), schema.fact_key
+    if known is None or not fact or not set(fact) <= set(table.columns):
         return None
-    late = known > take_column(table, str(schema.date), schema.columns)
-    return table.filter(late, *(table[name].notnull() for name in key))
+    key = [SUBJECT, *fact]
+    whole = table.filter(*(table[name].notnull() for name in fact))
+    number = functools.reduce(operator.xor, [whole[name].hash() for name in key])
+    versions = whole.select(*key, number=number, version=_find_version(whole, schema))
+    # Only a fact of which some row came late can have two versions, and most have one. A number
+    # made of the key finds these few cheaply; that others may share it does no harm.
+    late = whole.filter(find_known(whole, schema) > take_date(whole, schema))
+    late_numbers = late.select(
+        number=functools.reduce(operator.xor, [late[name].hash() for name in key])
+    )
+    concerned = versions.semi_join(late_numbers.distinct(), "number")
+    spread = concerned.group_by("number").aggregate(
+        first=concerned.version.min(), final=concerned.version.max()
+    )
+    several = spread.filter(is_before(spread["first"], spread.final)).select("number")
+    different = concerned.semi_join(several, "number").drop("number").distinct()
+    following = different.version.lead().over(
+        group_by=[different[name] for name in key], order_by=different.version
+    )
+    marked = different.mutate(replaced=following)
+    return marked.filter(marked.replaced.notnull())
 
 
-def mark_replaced(table: Any, schema: Table) -> Any:
-    """Add the day from which a later row of the same fact stands in a row's place.
+def take_date(table: Any, schema: Table) -> Any:
+    """Return the days on which rows happened.
 
     Parameters
     ----------
     table : ibis.Table
-        The rows, of which some are corrections.
+        The rows.
     schema : Table
-        Their columns, date and fact key.
+        Their columns and date.
 
     Returns
     -------
-    ibis.Table
-        With ``replaced``; null where nothing replaces the row. Rows that became known on the
-        same day do not replace one another.
+    ibis date column
+        Null where a row has none.
     """
-    key = [SUBJECT, *schema.fact_key]
-    corrections = find_corrections(table, schema)
-    assert corrections is not None
-    concerned = table.semi_join(corrections.select(*key).distinct(), key)
-    versions = concerned.select(*key, version=_find_version(concerned, schema)).distinct()
-    order = ibis.window(group_by=key, order_by="version")
-    versions = versions.mutate(replaced=versions.version.lead().over(order))
-    versions = versions.filter(versions.replaced.notnull())
+    assert schema.date is not None
+    return take_column(table, schema.date, schema.columns)
+
+
+def _mark_replaced(table: Any, schema: Table, replaced: Any) -> Any:
+    """Add the day from which a later row of the same fact stands in a row's place."""
     marked = table.mutate(version=_find_version(table, schema))
-    joined = marked.left_join(versions, [*key, "version"])
+    joined = marked.left_join(replaced, [SUBJECT, *schema.fact_key, "version"])
     return joined.select(*table.columns, "replaced")
 
 
 def _find_version(table: Any, schema: Table) -> Any:
     """Return the days from which rows count: never before that on which they happened."""
-    happened = take_column(table, str(schema.date), schema.columns)
+    happened = take_date(table, schema)
     return ibis.greatest(happened, ibis.coalesce(find_known(table, schema), happened))
 
 
@@ -183,10 +201,9 @@ def place_rows(
     Rows are not joined to the cohort here: grouping all of them first, by the identifier as it
     stands, took half the time.
     """
-    assert schema.date is not None
-    if plan.has_versions:
-        table = mark_replaced(table, schema)
-    happened = take_column(table, schema.date, schema.columns)
+    if plan.replaced is not None:
+        table = _mark_replaced(table, schema, plan.replaced)
+    happened = take_date(table, schema)
     known = find_known(table, schema, late_columns)
     reach, dates = plan.cells.reach, plan.cells.dates
     columns: dict[str, Any] = {}
@@ -200,7 +217,7 @@ def place_rows(
         is_inside = is_inside & (known.isnull() | is_before(known, reach.end))
         if len(dates) > 1:
             columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
-    if plan.has_versions:
+    if plan.replaced is not None:
         columns["until"] = _find_place(table.replaced, dates)
     rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **read(table))
     placed = rows.inner_join(plan.days, "date").drop("date")

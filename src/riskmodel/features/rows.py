@@ -120,14 +120,26 @@ class Inputs:
         weight = self._add_up(spec.denominator)
         if weight is not None:
             self._add_fixed("weight", repr(spec.denominator), weight)
-        if spec.where:
-            is_inside = functools.reduce(operator.and_, self._read_conditions(spec.where))
-            self._add("where", repr(sorted(spec.where.items())), is_inside)
+        conditions = self._list_conditions(spec)
+        if spec.where or len(conditions) > 1:
+            self._add("counts", self._identify_counts(spec), _all(conditions))
         if spec.match:
-            is_hit = functools.reduce(operator.and_, self._read_conditions(spec.match))
-            self._add("hit", self._identify_hit(spec), is_hit)
+            self._add("hit", self._identify_hit(spec), _all(self._read_conditions(spec.match)))
         elif spec.above is not None and value is not None:
             self._add("hit", self._identify_hit(spec), value > spec.above)
+
+    def _list_conditions(self, spec: FeatureSpec) -> list[Any]:
+        """Return what a row must meet and have to count, its weekday apart."""
+        conditions = self._read_conditions(spec.where)
+        for names in (spec.value, spec.denominator):
+            if names:
+                present = [self._raw[name].notnull() for name in names]
+                conditions.append(functools.reduce(operator.or_, present))
+        if spec.match:
+            # Whether a row fits is known as soon as one condition fails.
+            is_hit = _all(self._read_conditions(spec.match)).cast("int64")
+            conditions.append(is_hit.notnull())
+        return conditions
 
     def _add(self, kind: str, identity: str, column: Any) -> str:
         """Add a column unless it is there, and return its name."""
@@ -151,6 +163,12 @@ class Inputs:
     def _identify_hit(spec: FeatureSpec) -> str:
         """Return what tells a feature's indicator from those of others."""
         return repr((sorted(spec.match.items()), spec.value, spec.above))
+
+    @staticmethod
+    def _identify_counts(spec: FeatureSpec) -> str:
+        """Return what tells the rows that count for a feature from those of others."""
+        conditions = [sorted(spec.where.items()), sorted(spec.match.items())]
+        return repr((conditions, spec.value, spec.denominator))
 
     def _add_up(self, names: Sequence[str]) -> Any | None:
         """Return columns added up, a missing one as 0 unless all are missing; None without any."""
@@ -199,13 +217,11 @@ class Inputs:
         weight = self._find(placed, "weight", repr(spec.denominator))
         hit = self._find(placed, "hit", self._identify_hit(spec)) if spec.is_indicator else None
         on_weekdays = _find_weekdays(placed, spec)
-        counted = _Counted(
-            every_row=placed.day.notnull(),
-            filters=self._find_filters(placed, spec, on_weekdays),
-            # What is above a limit is known wherever the value is.
-            needed=[c for c in (value, weight, hit if spec.match else None) if c is not None],
-            hit=hit,
-        )
+        counts = self._find(placed, "counts", self._identify_counts(spec))
+        filters = [] if counts is None else [counts]
+        if on_weekdays is not None and AGGREGATIONS[spec.aggregation].weekdays != "needed":
+            filters.append(on_weekdays)
+        counted = _Counted(placed.day.notnull(), filters, value if counts is None else None, hit)
         one = ibis.literal(1, "int64")
         hits = one if hit is None else hit.cast("int64")
         is_number = hit is None and ("amount", repr(spec.value)) in self._names
@@ -235,13 +251,6 @@ class Inputs:
         name = self._names.get((kind, identity))
         return None if name is None else placed[name]
 
-    def _find_filters(self, placed: Any, spec: FeatureSpec, on_weekdays: Any | None) -> list[Any]:
-        """Return the conditions that a row must meet."""
-        where = self._find(placed, "where", repr(sorted(spec.where.items())))
-        filters = [] if where is None else [where]
-        is_share = AGGREGATIONS[spec.aggregation].weekdays == "needed"
-        return filters if on_weekdays is None or is_share else [*filters, on_weekdays]
-
     def _read_amount(self, placed: Any, spec: FeatureSpec) -> tuple[Any, int]:
         """Return a feature's value in fixed point, and what it has been multiplied by."""
         name = self._names["amount", repr(spec.value)]
@@ -250,26 +259,29 @@ class Inputs:
 
 @dataclass(frozen=True)
 class _Counted:
-    """Which rows count: those that meet the filters and have all that is needed."""
+    """Which rows count: those that meet all filters and have the value, if one is asked for."""
 
     every_row: Any
     filters: list[Any]
-    needed: list[Any]
+    value: Any | None
     hit: Any | None
 
     def keep(self, column: Any, source: Any | None = None) -> Any:
         """Return a column where the row counts, null elsewhere, as it is where `source` is."""
-        present = [other.notnull() for other in self.needed if other is not source]
-        conditions = [*self.filters, *present]
-        if not conditions and source is not None:
+        if source is not None and not self.filters:
             return column
-        is_counted = functools.reduce(operator.and_, conditions or [self.every_row])
-        return ibis.ifelse(is_counted, column, None)
+        has_value = [] if self.value is None else [self.value.notnull()]
+        return ibis.ifelse(_all([*self.filters, *has_value] or [self.every_row]), column, None)
 
     def keep_hits(self, column: Any) -> Any:
         """Return a column where the row counts and is a hit, null elsewhere."""
         kept = self.keep(column)
         return kept if self.hit is None else ibis.ifelse(self.hit, kept, None)
+
+
+def _all(conditions: Sequence[Any]) -> Any:
+    """Return whether all of some conditions hold."""
+    return functools.reduce(operator.and_, conditions)
 
 
 def _fix_point(column: Any) -> tuple[Any, int]:
