@@ -121,7 +121,7 @@ class Inputs:
         if weight is not None:
             self._add_fixed("weight", repr(spec.denominator), weight)
         conditions = self._list_conditions(spec)
-        if spec.where or len(conditions) > 1:
+        if spec.where or spec.match or len(conditions) > 1:
             self._add("counts", self._identify_counts(spec), _all(conditions))
         if spec.match:
             self._add("hit", self._identify_hit(spec), _all(self._read_conditions(spec.match)))
