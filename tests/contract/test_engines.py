@@ -30,8 +30,6 @@ from riskmodel.errors import ConfigurationError, DataContractError, UsageError
 from riskmodel.features.aggregations import AGGREGATIONS
 from riskmodel.features.compiler import compute_features
 
-pytestmark = pytest.mark.xdist_group("spark")
-
 N_TABLES = 20
 KEYS = ["subject_id", "prediction_date"]
 

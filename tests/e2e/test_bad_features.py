@@ -8,8 +8,6 @@ import yaml
 from riskmodel.core.files import hash_file
 from riskmodel.pipeline import artifacts
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 LATE = {
     "name": "visits_90d",
     "table": "visits",

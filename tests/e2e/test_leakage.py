@@ -12,8 +12,6 @@ from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.leakage import demand_test
 from riskmodel.pipeline.runs import load_run
 
-pytestmark = pytest.mark.xdist_group("leakage")
-
 PEOPLE = 420
 YEARS = range(2020, 2025)
 

@@ -28,6 +28,7 @@ from riskmodel.features.placement import (
     Plan,
     find_late_columns,
     group_names,
+    mark_replaced,
     place_rows,
     see_cells,
 )
@@ -101,7 +102,7 @@ def find_passes(specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]) -> t
 def compile_pass(
     part: Pass, table: Any, schema: Table, plan: Plan, materialise: Callable[[Any], Any]
 ) -> Any:
-    """Return the features of one pass per subject and prediction date.
+    """Return the features of one pass per row of the cohort.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def compile_pass(
     schema : Table
         Their columns and date.
     plan : Plan
-        The subjects and cells.
+        The cohort and the cells.
     materialise : callable
         Computes a table that is read more than once.
 
@@ -122,15 +123,11 @@ def compile_pass(
         ``row_no`` and one floating column per feature, null where not defined. A row of the
         cohort that sees nothing may be absent.
     """
-    inputs: list[Inputs] = []
-
-    def read(rows: Any) -> dict[str, Any]:
-        """Note what the features read of the rows."""
-        inputs.append(Inputs(rows, schema.columns, part.specs))
-        return inputs[0].columns
-
-    placed = place_rows(table, schema, part.late_columns, plan, read)
-    measures, cells = _gather_cells(part, placed, inputs[0])
+    if plan.replaced is not None:
+        table = mark_replaced(table, schema, plan.replaced)
+    inputs = Inputs(table, schema.columns, part.specs)
+    placed = place_rows(table, schema, part.late_columns, plan, inputs.columns)
+    measures, cells = _gather_cells(part, placed, inputs)
     if any(_reads_cells_twice(spec) for spec in part.specs):
         cells = materialise(cells)
     combiner = _Combiner(part, see_cells(cells, plan), measures)

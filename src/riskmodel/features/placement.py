@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -153,8 +153,23 @@ def take_date(table: Any, schema: Table) -> Any:
     return take_column(table, schema.date, schema.columns)
 
 
-def _mark_replaced(table: Any, schema: Table, replaced: Any) -> Any:
-    """Add the day from which a later row of the same fact stands in a row's place."""
+def mark_replaced(table: Any, schema: Table, replaced: Any) -> Any:
+    """Add the day from which a later row of the same fact stands in a row's place.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        The rows.
+    schema : Table
+        Their columns, date and fact key.
+    replaced : ibis.Table
+        As `find_replaced` returns it.
+
+    Returns
+    -------
+    ibis.Table
+        With ``replaced``; null where nothing replaces the row.
+    """
     marked = table.mutate(version=_find_version(table, schema))
     joined = marked.left_join(replaced, [SUBJECT, *schema.fact_key, "version"])
     return joined.select(*table.columns, "replaced")
@@ -171,22 +186,22 @@ def place_rows(
     schema: Table,
     late_columns: Sequence[str],
     plan: Plan,
-    read: Callable[[Any], Mapping[str, Any]],
+    inputs: Mapping[str, Any],
 ) -> Any:
     """Return the rows that any prediction date may see, with their cells.
 
     Parameters
     ----------
     table : ibis.Table
-        The rows.
+        The rows, marked by `mark_replaced` where the plan has rows that are replaced.
     schema : Table
         Their columns and date.
     late_columns : sequence of str
         The dates before which the columns read were not known.
     plan : Plan
         The cells.
-    read : callable
-        From the rows to the columns that features read of them.
+    inputs : mapping of str to ibis column
+        What features read of the rows.
 
     Returns
     -------
@@ -201,8 +216,6 @@ def place_rows(
     Rows are not joined to the cohort here: grouping all of them first, by the identifier as it
     stands, took half the time.
     """
-    if plan.replaced is not None:
-        table = _mark_replaced(table, schema, plan.replaced)
     happened = take_date(table, schema)
     known = find_known(table, schema, late_columns)
     reach, dates = plan.cells.reach, plan.cells.dates
@@ -219,7 +232,7 @@ def place_rows(
             columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
     if plan.replaced is not None:
         columns["until"] = _find_place(table.replaced, dates)
-    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **read(table))
+    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **inputs)
     placed = rows.inner_join(plan.days, "date").drop("date")
     if "late" in columns:
         is_later = placed.late > placed.known
