@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from riskmodel.core.randomness import make_generator
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
-from riskmodel.fairness.groups import Counts, Grouping, IntArray, count_cells, find_cells
+from riskmodel.fairness.context import AuditContext, AuditedRows
+from riskmodel.fairness.groups import Counts, Grouping, count_cells, find_cells
 from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_intervals
 from riskmodel.fairness.measures import COMPARED, RATES, Quantity
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
@@ -28,38 +26,8 @@ _COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
     "n_flagged": ("flagged", (0, 2)),
 }
 
-
-@dataclass(frozen=True)
-class AuditedRows:
-    """The pupils with a known label.
-
-    Parameters
-    ----------
-    y_true, risk : numpy.ndarray of float, shape (n,)
-        The outcome, 1 or 0, and the risk in [0, 1].
-    is_flagged : numpy.ndarray of bool, shape (n,)
-        Who is flagged.
-    clusters : numpy.ndarray of int, shape (n,), or None
-        Each pupil's cluster; None if pupils are independent.
-    groupings : tuple of Grouping
-        The ways in which the pupils are divided.
-    """
-
-    y_true: Counts
-    risk: Counts
-    is_flagged: npt.NDArray[np.bool_]
-    clusters: IntArray | None
-    groupings: tuple[Grouping, ...]
-
-    @property
-    def n_clusters(self) -> int:
-        """The number of clusters, 1 if pupils are independent."""
-        return 1 if self.clusters is None else int(self.clusters.max()) + 1
-
-    @property
-    def cluster_codes(self) -> IntArray:
-        """Each pupil's cluster, 0 for all if pupils are independent."""
-        return np.zeros(len(self.risk), dtype=np.int64) if self.clusters is None else self.clusters
+SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {}
+"""The parts of an audit beside the groups' own figures, in the order of the page."""
 
 
 def assemble_result(
@@ -92,6 +60,7 @@ def assemble_result(
     )  # fmt: skip
     cells = np.tensordot(lattice.members, by_atom, axes=1)
     hidden = find_hidden(cells.sum(axis=1), lattice, spec.minimum_count)
+    context = AuditContext(rows, spec, lattice, by_atom, hidden, random_state)
     measures = _measure(rows, cells, lattice, spec.level)
     comparisons = compare_groups(
         {name: RATES[name].count(by_atom) for name in COMPARED},
@@ -100,7 +69,7 @@ def assemble_result(
         minimum_count=spec.minimum_count,
         level=spec.level,
         n_resamples=spec.n_resamples,
-        generator=make_generator(random_state, "fairness", "comparisons"),
+        generator=context.generator("comparisons"),
     )
     entries = [
         {
@@ -118,7 +87,11 @@ def assemble_result(
         "random_state": random_state,
     }
     return AuditResult(
-        settings, describe_count(dropped), entries[0], _arrange(rows.groupings, entries[1:])
+        settings=settings,
+        n_dropped=describe_count(dropped),
+        overall=entries[0],
+        attributes=_arrange(rows.groupings, entries[1:]),
+        sections={name: describe(context) for name, describe in SECTIONS.items()},
     )
 
 

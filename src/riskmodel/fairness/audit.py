@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UndefinedMetricError, UsageError
-from riskmodel.fairness.assembly import AuditedRows, assemble_result
+from riskmodel.fairness.assembly import assemble_result
+from riskmodel.fairness.context import AuditedRows
 from riskmodel.fairness.groups import Counts, IntArray, make_groupings
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.specs import AuditSpec

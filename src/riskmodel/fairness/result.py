@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The version of the form of `AuditResult.to_dict`."""
 
 
@@ -35,12 +35,15 @@ class AuditResult:
         group has its `group` name, its `values` by feature, `counts` (count, n_positive,
         n_flagged), `measures` and `comparisons` with all others (difference, lower, upper,
         p_value, and `flagged`: true, false, or None where it cannot be said).
+    sections : dict
+        The other parts of the audit by name, each a dictionary for JSON.
     """
 
     settings: dict[str, Any]
     n_dropped: dict[str, Any]
     overall: dict[str, Any]
     attributes: tuple[dict[str, Any], ...]
+    sections: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures for JSON.
@@ -48,7 +51,8 @@ class AuditResult:
         Returns
         -------
         dict
-            With `schema_version`, `settings`, `n_dropped`, `overall` and `attributes`.
+            With `schema_version`, `settings`, `n_dropped`, `overall`, `attributes`, and one entry
+            for each of `sections`.
         """
         return {
             "schema_version": SCHEMA_VERSION,
@@ -56,6 +60,7 @@ class AuditResult:
             "n_dropped": dict(self.n_dropped),
             "overall": copy.deepcopy(self.overall),
             "attributes": copy.deepcopy(list(self.attributes)),
+            **copy.deepcopy(self.sections),
         }
 
     def measures_frame(self) -> pd.DataFrame:

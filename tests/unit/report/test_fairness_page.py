@@ -36,7 +36,7 @@ def make_comparison(**changes):
 def make_audit(*groups, feature="sex", dropped=0):
     overall = make_group("all")
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "settings": {"capacity": 0.15, "threshold": None, "level": 0.95, "minimum_count": 10,
                      "n_resamples": 999, "is_clustered": True, "n_clusters": 30},
         "n_dropped": {"value": dropped},

@@ -1,0 +1,101 @@
+"""What every part of an audit is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from riskmodel.core.randomness import make_generator
+from riskmodel.fairness.groups import Counts, Grouping, IntArray
+from riskmodel.fairness.measures import Quantity
+from riskmodel.fairness.release import Lattice, Mask
+from riskmodel.fairness.specs import AuditSpec
+
+
+@dataclass(frozen=True)
+class AuditedRows:
+    """The pupils with a known label.
+
+    Parameters
+    ----------
+    y_true, risk : numpy.ndarray of float, shape (n,)
+        The outcome, 1 or 0, and the risk in [0, 1].
+    is_flagged : numpy.ndarray of bool, shape (n,)
+        Who is flagged.
+    clusters : numpy.ndarray of int, shape (n,), or None
+        Each pupil's cluster; None if pupils are independent.
+    groupings : tuple of Grouping
+        The ways in which the pupils are divided.
+    """
+
+    y_true: Counts
+    risk: Counts
+    is_flagged: npt.NDArray[np.bool_]
+    clusters: IntArray | None
+    groupings: tuple[Grouping, ...]
+
+    @property
+    def n_clusters(self) -> int:
+        """The number of clusters, 1 if pupils are independent."""
+        return 1 if self.clusters is None else int(self.clusters.max()) + 1
+
+    @property
+    def cluster_codes(self) -> IntArray:
+        """Each pupil's cluster, 0 for all if pupils are independent."""
+        return np.zeros(len(self.risk), dtype=np.int64) if self.clusters is None else self.clusters
+
+
+@dataclass(frozen=True)
+class AuditContext:
+    """The pupils of an audit, their groups, and what of them may be shown.
+
+    Parameters
+    ----------
+    rows : AuditedRows
+        The pupils.
+    spec : AuditSpec
+        What is asked.
+    lattice : Lattice
+        All groups, the whole first, then those of each grouping in order.
+    by_atom : numpy.ndarray of float, shape (n_atoms, n_clusters, 4)
+        Counts of right and wrong flags, the last axis as in `groups.CELLS`.
+    hidden : dict of str to numpy.ndarray of bool, shape (n_groups,)
+        For each step of a group's counts, which groups must not be shown.
+    random_state : int
+        The seed.
+    """
+
+    rows: AuditedRows
+    spec: AuditSpec
+    lattice: Lattice
+    by_atom: Counts
+    hidden: dict[Quantity, Mask]
+    random_state: int
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether pupils stand in clusters."""
+        return self.rows.clusters is not None
+
+    @property
+    def cells(self) -> Counts:
+        """Counts by group, cluster and cell, shape (n_groups, n_clusters, 4)."""
+        found: Counts = np.tensordot(self.lattice.members, self.by_atom, axes=1)
+        return found
+
+    def generator(self, part: str) -> np.random.Generator:
+        """Return the random numbers of one part of the audit.
+
+        Parameters
+        ----------
+        part : str
+            Its name.
+
+        Returns
+        -------
+        numpy.random.Generator
+            Independent of those of other parts.
+        """
+        return make_generator(self.random_state, "fairness", part)
