@@ -260,9 +260,21 @@ def evaluate(config: ConfigOption, force: ForceOption = False) -> None:
 
 
 @app.command()
-def audit(config: ConfigOption, force: ForceOption = False) -> None:
+def audit(
+    config: ConfigOption,
+    force: ForceOption = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Stop (16) where a limit of `audit.gate` is exceeded.")
+    ] = False,
+) -> None:
     """Audit the chosen model's fairness across groups."""
     _run_stages(config, ["audit"], force=force)
+    if gate:
+        from riskmodel.pipeline.runs import hold_against_gate, load_run
+
+        verdict = hold_against_gate(load_run(config))
+        print_line(verdict.to_text())
+        verdict.check()
 
 
 @app.command()

@@ -13,13 +13,14 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import PrivacyError, UsageError
-from riskmodel.pipeline.artifacts import PSEUDONYMISED, RunFolder
+from riskmodel.pipeline.artifacts import FAIRNESS, PSEUDONYMISED, RunFolder
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import Stage, StageContext, run_stages
 from riskmodel.pipeline.stages import list_stages
 from riskmodel.pipeline.state import fingerprint, forget_stage, record_stage
 
 if TYPE_CHECKING:
+    from riskmodel.fairness.gate import GateVerdict
     from riskmodel.features.leakage_report import LeakageReport
 
 
@@ -199,6 +200,26 @@ def check_features(run: Run, progress: Progress, *, everything: bool = False) ->
         record_stage(folder, stage.name, made_from, stage.outputs)
     progress.finish(describe_leakage(report.to_dict()))
     return report
+
+
+def hold_against_gate(run: Run) -> GateVerdict:
+    """Hold a run's audit against the limits of its configuration.
+
+    Parameters
+    ----------
+    run : Run
+        The configuration; its audit must be there.
+
+    Returns
+    -------
+    GateVerdict
+        What exceeds a limit, and what could not be said.
+    """
+    from riskmodel.core.files import read_json
+    from riskmodel.fairness.gate import check_gate
+
+    path = RunFolder(run.config.out).require(FAIRNESS, made_by="audit")
+    return check_gate(read_json(path), run.config.audit.gate)
 
 
 def scan_for_identifiers(paths: Sequence[Path]) -> str:
