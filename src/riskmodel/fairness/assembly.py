@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext, AuditedRows
-from riskmodel.fairness.groups import Counts, Grouping, count_cells, find_cells
+from riskmodel.fairness.groups import (
+    Counts,
+    Grouping,
+    count_cells,
+    find_cells,
+    flag_pupils,
+)
 from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_intervals
-from riskmodel.fairness.measures import COMPARED, RATES, Quantity
+from riskmodel.fairness.measures import RATES, Quantity
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.specs import AuditSpec
@@ -28,6 +35,64 @@ _COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
 
 SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {}
 """The parts of an audit beside the groups' own figures, in the order of the page."""
+
+
+def make_context(rows: AuditedRows, spec: AuditSpec, random_state: int) -> AuditContext:
+    """Count the pupils of an audit and decide what of them may be shown.
+
+    Parameters
+    ----------
+    rows : AuditedRows
+        At least one pupil.
+    spec : AuditSpec
+        What is asked.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    AuditContext
+        What every part of the audit is computed from.
+    """
+    lattice = make_lattice(rows.groupings)
+    by_atom = count_cells(
+        lattice.atoms, lattice.members.shape[1], rows.cluster_codes, rows.n_clusters,
+        find_cells(rows.y_true, rows.is_flagged),
+    )  # fmt: skip
+    cells: Counts = np.tensordot(lattice.members, by_atom.sum(axis=1), axes=1)
+    hidden = find_hidden(cells, lattice, spec.minimum_count)
+    return AuditContext(rows, spec, lattice, by_atom, hidden, random_state)
+
+
+def split_by_cohort(context: AuditContext) -> dict[str, AuditContext]:
+    """Return the same audit for each cohort, with as many pupils flagged as it has places for.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit of all cohorts together.
+
+    Returns
+    -------
+    dict of str to AuditContext
+        By cohort, in the order of their names; empty where no cohorts are known. A group
+        that is hidden in one of them, or in all together, is hidden in every one: else it
+        would follow from the others.
+    """
+    rows, spec = context.rows, context.spec
+    if rows.cohorts is None:
+        return {}
+    contexts = {}
+    for name in np.unique(rows.cohorts):
+        kept = np.asarray(rows.cohorts == name)
+        flagged = flag_pupils(rows.risk[kept], threshold=spec.threshold, capacity=spec.capacity)
+        contexts[str(name)] = make_context(rows.select(kept, flagged), spec, context.random_state)
+    masks = [context.hidden, *(cohort.hidden for cohort in contexts.values())]
+    hidden: dict[Quantity, Mask] = {
+        quantity: np.logical_or.reduce([mask[quantity] for mask in masks])
+        for quantity in context.hidden
+    }
+    return {name: replace(cohort, hidden=hidden) for name, cohort in contexts.items()}
 
 
 def assemble_result(
@@ -51,19 +116,12 @@ def assemble_result(
     AuditResult
         All figures, small counts suppressed.
     """
-    is_clustered = rows.clusters is not None
-    lattice = make_lattice(rows.groupings)
-    n_atoms = lattice.members.shape[1]
-    by_atom = count_cells(
-        lattice.atoms, n_atoms, rows.cluster_codes, rows.n_clusters,
-        find_cells(rows.y_true, rows.is_flagged),
-    )  # fmt: skip
-    cells = np.tensordot(lattice.members, by_atom, axes=1)
-    hidden = find_hidden(cells.sum(axis=1), lattice, spec.minimum_count)
-    context = AuditContext(rows, spec, lattice, by_atom, hidden, random_state)
+    context = make_context(rows, spec, random_state)
+    is_clustered, lattice, hidden = context.is_clustered, context.lattice, context.hidden
+    by_atom, cells = context.by_atom, context.cells
     measures = _measure(rows, cells, lattice, spec.level)
     comparisons = compare_groups(
-        {name: RATES[name].count(by_atom) for name in COMPARED},
+        {name: RATES[name].count(by_atom) for name in spec.compared},
         lattice.members[1:],
         is_clustered=is_clustered,
         minimum_count=spec.minimum_count,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from riskmodel.core.validation import check_columns
 from riskmodel.errors import UndefinedMetricError, UsageError
 from riskmodel.fairness.assembly import assemble_result
 from riskmodel.fairness.context import AuditedRows
-from riskmodel.fairness.groups import Counts, IntArray, make_groupings
+from riskmodel.fairness.groups import Counts, IntArray, flag_pupils, make_groupings, renumber
+from riskmodel.fairness.measures import COMPARED
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.specs import AuditSpec
 
@@ -23,14 +24,18 @@ def audit(
     y_true: npt.ArrayLike,
     risk: npt.ArrayLike,
     *,
-    sensitive_features: pd.DataFrame,
+    sensitive_features: pd.DataFrame | pd.Series,
     intersections: Sequence[Sequence[str]] = (),
     cluster: npt.ArrayLike | None = None,
     threshold: float | None = None,
     capacity: float | None = None,
+    control_features: pd.DataFrame | pd.Series | None = None,
+    covariates: pd.DataFrame | None = None,
+    cohort: npt.ArrayLike | None = None,
+    compared: Sequence[str] = COMPARED,
     minimum_count: int = 10,
     level: float = 0.95,
-    n_resamples: int = 999,
+    n_resamples: int = 1000,
     random_state: int = 0,
 ) -> AuditResult:
     """Assess how a risk serves the groups of some sensitive features.
@@ -47,7 +52,7 @@ def audit(
         out and counted.
     risk : array-like of float, shape (n,)
         Calibrated risk in [0, 1], none missing.
-    sensitive_features : pandas.DataFrame, shape (n, n_features)
+    sensitive_features : pandas.DataFrame or Series, shape (n, n_features)
         One column per feature; a missing value belongs to the group ``unknown``.
     intersections : sequence of sequence of str, optional
         Columns to cross.
@@ -59,12 +64,21 @@ def audit(
     capacity : float or int, optional
         Flag this share, in (0, 1], or this whole number of the pupils with a known label, by
         falling risk; of equal risks the first rows.
+    control_features : pandas.DataFrame or Series, shape (n, n_controls), optional
+        Groups are compared among pupils who are alike in these; each is also a way to divide
+        the pupils, by itself and crossed with every sensitive feature.
+    covariates : pandas.DataFrame, shape (n, n_covariates), optional
+        Among these, beside the sensitive features, badly served subgroups are looked for.
+    cohort : array-like of str, shape (n,), optional
+        The cohort of each pupil, in the order of their names: for changes over time.
+    compared : sequence of str, default ("miss_rate", "false_positive_rate")
+        The rates, named as in `measures.RATES`, in which groups are compared.
     minimum_count : int, default 10
         Counts from 1 to below this are not shown, nor what gives them away, and smaller
         denominators are not compared.
     level : float, default 0.95
         Confidence level; the simultaneous one of the comparisons.
-    n_resamples : int, default 999
+    n_resamples : int, default 1000
         Resamples of the comparisons.
     random_state : int, default 0
         Seed of the resamples.
@@ -93,23 +107,54 @@ def audit(
     >>> result.overall["measures"]["recall"]["value"]
     0.75
     """
+    sensitive = _make_frame(sensitive_features)
+    controls = None if control_features is None else _make_frame(control_features)
     spec = _make_spec(
-        sensitive_features=tuple(str(name) for name in sensitive_features.columns),
+        sensitive_features=tuple(str(name) for name in sensitive.columns),
         intersections=tuple(tuple(crossed) for crossed in intersections),
+        control_features=() if controls is None else tuple(map(str, controls.columns)),
         capacity=capacity,
         threshold=threshold,
+        compared=tuple(compared),
         minimum_count=minimum_count,
         level=level,
         n_resamples=n_resamples,
     )
+    return _audit(
+        y_true,
+        risk,
+        sensitive
+        if controls is None
+        else pd.concat([sensitive.reset_index(drop=True), controls.reset_index(drop=True)], axis=1),
+        spec,
+        cluster=cluster,
+        covariates=covariates,
+        cohort=cohort,
+        random_state=random_state,
+    )
+
+
+def _audit(
+    y_true: npt.ArrayLike,
+    risk: npt.ArrayLike,
+    features: pd.DataFrame,
+    spec: AuditSpec,
+    *,
+    cluster: npt.ArrayLike | None,
+    covariates: pd.DataFrame | None,
+    cohort: npt.ArrayLike | None,
+    random_state: int,
+) -> AuditResult:
+    """Audit as a specification asks; `features` are the sensitive and the control features."""
     y_array, risk_array = _check_arrays(y_true, risk)
     clusters = None if cluster is None else _number_clusters(cluster)
-    lengths = {len(y_array), len(risk_array), len(sensitive_features)}
-    lengths |= set() if clusters is None else {len(clusters)}
+    cohorts = None if cohort is None else np.asarray(cohort).astype(str)
+    given: list[Sized | None] = [y_array, risk_array, features, clusters, covariates, cohorts]
+    lengths = {len(part) for part in given if part is not None}
     if len(lengths) > 1:
         raise UsageError(
-            "`y_true`, `risk`, `sensitive_features` and `cluster` must be of one length, got "
-            f"{sorted(lengths)}. Give one row per pupil."
+            "`y_true`, `risk`, `sensitive_features` and all else that is given must be of one "
+            f"length, got {sorted(lengths)}. Give one row per pupil."
         )
     known = ~np.isnan(y_array)
     if not known.any():
@@ -117,14 +162,36 @@ def audit(
             "`y_true` must hold at least one known label, got none. Audit a cohort whose "
             "outcomes are known."
         )
+    crossed = [(name, control) for name in spec.sensitive_features
+               for control in spec.control_features]  # fmt: skip
+    kept = features.loc[known]
     rows = AuditedRows(
         y_true=y_array[known],
         risk=risk_array[known],
-        is_flagged=flag_pupils(risk_array[known], threshold=threshold, capacity=capacity),
-        clusters=None if clusters is None else _renumber(clusters[known]),
-        groupings=make_groupings(sensitive_features.loc[known], spec.intersections),
+        is_flagged=flag_pupils(risk_array[known], threshold=spec.threshold, capacity=spec.capacity),
+        clusters=None if clusters is None else renumber(clusters[known]),
+        groupings=make_groupings(kept, [*spec.intersections, *crossed]),
+        strata=_find_strata(kept, spec.control_features),
+        covariates=None if covariates is None else covariates.loc[known].reset_index(drop=True),
+        cohorts=None if cohorts is None else cohorts[known],
     )
     return assemble_result(rows, spec, n_dropped=int((~known).sum()), random_state=random_state)
+
+
+def _make_frame(features: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """Return features as a frame, with a name for each."""
+    if isinstance(features, pd.Series):
+        return features.to_frame(features.name if features.name is not None else "group")
+    return features
+
+
+def _find_strata(features: pd.DataFrame, names: Sequence[str]) -> IntArray | None:
+    """Return who is alike in some features, the missing alike with one another."""
+    if not names:
+        return None
+    numbers = features.groupby(list(names), dropna=False, sort=True).ngroup()
+    strata: IntArray = np.asarray(numbers, dtype=np.int64)
+    return strata
 
 
 def audit_predictions(
@@ -132,6 +199,7 @@ def audit_predictions(
     spec: AuditSpec,
     *,
     cluster: str | None = "school_unit",
+    covariates: pd.DataFrame | None = None,
     random_state: int,
 ) -> AuditResult:
     """Audit a table of predictions as a specification asks.
@@ -140,11 +208,14 @@ def audit_predictions(
     ----------
     predictions : pandas.DataFrame
         One row per pupil, all of one model and one prediction point: columns label (1, 0 or
-        NaN), risk, the sensitive features, and the cluster's.
+        NaN), risk, the sensitive and control features, and the cluster's; with a column
+        cohort of several values changes over time are tested.
     spec : AuditSpec
         Groups, capacity or threshold, minimum count and level.
     cluster : str, optional
         The column of the clusters; None if pupils are independent.
+    covariates : pandas.DataFrame, shape (n, n_covariates), optional
+        Among these, beside the sensitive features, badly served subgroups are looked for.
     random_state : int
         Seed of the resamples.
 
@@ -160,56 +231,19 @@ def audit_predictions(
     UndefinedMetricError
         If no label is known.
     """
-    features = list(spec.sensitive_features)
+    features = [*spec.sensitive_features, *spec.control_features]
     needed = ["label", "risk", *features, *([cluster] if cluster else [])]
     check_columns([str(name) for name in predictions.columns], needed, where="predictions")
-    return audit(
+    return _audit(
         predictions["label"].to_numpy(dtype=np.float64),
         predictions["risk"].to_numpy(dtype=np.float64),
-        sensitive_features=predictions[features],
-        intersections=spec.intersections,
+        predictions[features],
+        spec,
         cluster=predictions[cluster] if cluster else None,
-        threshold=spec.threshold,
-        capacity=spec.capacity,
-        minimum_count=spec.minimum_count,
-        level=spec.level,
-        n_resamples=spec.n_resamples,
+        covariates=covariates,
+        cohort=predictions["cohort"] if "cohort" in predictions.columns else None,
         random_state=random_state,
     )
-
-
-def flag_pupils(
-    risk: Counts, *, threshold: float | None = None, capacity: float | None = None
-) -> npt.NDArray[np.bool_]:
-    """Return who is flagged by a threshold or a capacity.
-
-    Parameters
-    ----------
-    risk : numpy.ndarray of float, shape (n,)
-        Calibrated risk in [0, 1].
-    threshold : float, optional
-        Flag from this risk on.
-    capacity : float or int, optional
-        Flag this share, in (0, 1] and rounded down, or this whole number.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (n,)
-        Of equal risks at the edge of the capacity the first rows are flagged.
-
-    Examples
-    --------
-    >>> flag_pupils(np.array([0.2, 0.9, 0.2, 0.2]), capacity=2).tolist()
-    [True, True, False, False]
-    """
-    if threshold is not None:
-        return np.asarray(risk >= threshold)
-    assert capacity is not None
-    is_share = isinstance(capacity, float) and capacity <= 1
-    n_flagged = int(capacity * len(risk) + 1e-9) if is_share else int(capacity)
-    flagged = np.zeros(len(risk), dtype=bool)
-    flagged[np.argsort(-risk, kind="stable")[:n_flagged]] = True
-    return flagged
 
 
 def _check_arrays(y_true: npt.ArrayLike, risk: npt.ArrayLike) -> tuple[Counts, Counts]:
@@ -251,8 +285,3 @@ def _number_clusters(cluster: npt.ArrayLike) -> IntArray:
     """Return each pupil's cluster as a number, the missing as one of their own."""
     codes, _ = pd.factorize(pd.Series(np.asarray(cluster)), use_na_sentinel=False)
     return codes.astype(np.int64)
-
-
-def _renumber(codes: IntArray) -> IntArray:
-    """Return cluster numbers without gaps."""
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from riskmodel.core.randomness import make_generator
-from riskmodel.fairness.groups import Counts, Grouping, IntArray
+from riskmodel.fairness.groups import Counts, Grouping, IntArray, renumber
 from riskmodel.fairness.measures import Quantity
 from riskmodel.fairness.release import Lattice, Mask
 from riskmodel.fairness.specs import AuditSpec
@@ -27,7 +28,13 @@ class AuditedRows:
     clusters : numpy.ndarray of int, shape (n,), or None
         Each pupil's cluster; None if pupils are independent.
     groupings : tuple of Grouping
-        The ways in which the pupils are divided.
+        The ways in which the pupils are divided, those by control features last.
+    strata : numpy.ndarray of int, shape (n,), optional
+        Who is alike in the control features; groups are compared within these.
+    covariates : pandas.DataFrame, shape (n, n_covariates), optional
+        Among what badly served subgroups are looked for, beside the sensitive features.
+    cohorts : numpy.ndarray of str, shape (n,), optional
+        Each pupil's cohort.
     """
 
     y_true: Counts
@@ -35,6 +42,9 @@ class AuditedRows:
     is_flagged: npt.NDArray[np.bool_]
     clusters: IntArray | None
     groupings: tuple[Grouping, ...]
+    strata: IntArray | None = None
+    covariates: pd.DataFrame | None = None
+    cohorts: npt.NDArray[np.str_] | None = None
 
     @property
     def n_clusters(self) -> int:
@@ -45,6 +55,35 @@ class AuditedRows:
     def cluster_codes(self) -> IntArray:
         """Each pupil's cluster, 0 for all if pupils are independent."""
         return np.zeros(len(self.risk), dtype=np.int64) if self.clusters is None else self.clusters
+
+    def select(self, rows: npt.NDArray[np.bool_], is_flagged: npt.NDArray[np.bool_]) -> AuditedRows:
+        """Return some of the pupils, flagged anew.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of bool, shape (n,)
+            Whom to keep.
+        is_flagged : numpy.ndarray of bool, shape (n_kept,)
+            Who of them is flagged.
+
+        Returns
+        -------
+        AuditedRows
+            With the same groups, of which some may now be empty, and clusters without gaps.
+        """
+        return AuditedRows(
+            y_true=self.y_true[rows],
+            risk=self.risk[rows],
+            is_flagged=is_flagged,
+            clusters=None if self.clusters is None else renumber(self.clusters[rows]),
+            groupings=tuple(
+                Grouping(grouping.features, grouping.values, grouping.codes[rows])
+                for grouping in self.groupings
+            ),
+            strata=None if self.strata is None else self.strata[rows],
+            covariates=None if self.covariates is None else self.covariates[rows],
+            cohorts=None if self.cohorts is None else self.cohorts[rows],
+        )
 
 
 @dataclass(frozen=True)

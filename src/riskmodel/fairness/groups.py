@@ -145,3 +145,53 @@ def find_cells(y_true: Counts, is_flagged: npt.NDArray[np.bool_]) -> IntArray:
     """
     with_outcome = y_true == 1
     return np.where(with_outcome, np.where(is_flagged, 0, 1), np.where(is_flagged, 2, 3))
+
+
+def flag_pupils(
+    risk: Counts, *, threshold: float | None = None, capacity: float | None = None
+) -> npt.NDArray[np.bool_]:
+    """Return who is flagged by a threshold or a capacity.
+
+    Parameters
+    ----------
+    risk : numpy.ndarray of float, shape (n,)
+        Calibrated risk in [0, 1].
+    threshold : float, optional
+        Flag from this risk on.
+    capacity : float or int, optional
+        Flag this share, in (0, 1] and rounded down, or this whole number.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+        Of equal risks at the edge of the capacity the first rows are flagged.
+
+    Examples
+    --------
+    >>> flag_pupils(np.array([0.2, 0.9, 0.2, 0.2]), capacity=2).tolist()
+    [True, True, False, False]
+    """
+    if threshold is not None:
+        return np.asarray(risk >= threshold)
+    assert capacity is not None
+    is_share = isinstance(capacity, float) and capacity <= 1
+    n_flagged = int(capacity * len(risk) + 1e-9) if is_share else int(capacity)
+    flagged = np.zeros(len(risk), dtype=bool)
+    flagged[np.argsort(-risk, kind="stable")[:n_flagged]] = True
+    return flagged
+
+
+def renumber(codes: IntArray) -> IntArray:
+    """Return numbers of groups or clusters without gaps.
+
+    Parameters
+    ----------
+    codes : numpy.ndarray of int, shape (n,)
+        Numbers of which some may not occur.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n,)
+        From 0, in the same order.
+    """
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from riskmodel.core.files import write_json
 from riskmodel.errors import UndefinedMetricError, UsageError
-from riskmodel.fairness.audit import audit, audit_predictions, flag_pupils
+from riskmodel.fairness.audit import audit, audit_predictions
+from riskmodel.fairness.groups import flag_pupils
 from riskmodel.fairness.specs import AuditSpec
 
 
