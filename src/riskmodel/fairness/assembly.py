@@ -21,6 +21,7 @@ from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_interva
 from riskmodel.fairness.measures import RATES, Quantity
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
+from riskmodel.fairness.scores import describe_scores
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
 
@@ -132,9 +133,9 @@ def assemble_result(
     entries = [
         {
             "counts": _show_counts(cells[row].sum(axis=0), hidden, row),
-            "measures": _show_measures(measures, hidden, row),
+            "measures": _show_measures(measures, hidden, row) | scores,
         }
-        for row in range(len(lattice.members))
+        for row, scores in enumerate(describe_scores(context))
     ]
     for row, entry in enumerate(entries[1:]):
         entry["comparisons"] = _show_comparisons(comparisons, hidden["inner"], row, spec.level)
