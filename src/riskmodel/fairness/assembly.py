@@ -10,6 +10,7 @@ import numpy as np
 
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext, AuditedRows
+from riskmodel.fairness.gaps import describe_gaps
 from riskmodel.fairness.groups import (
     Counts,
     Grouping,
@@ -22,6 +23,7 @@ from riskmodel.fairness.measures import RATES, Quantity
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.scores import describe_scores
+from riskmodel.fairness.small_groups import describe_small_groups
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
 
@@ -34,7 +36,10 @@ _COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
     "n_flagged": ("flagged", (0, 2)),
 }
 
-SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {}
+SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
+    "gaps": describe_gaps,
+    "small_groups": describe_small_groups,
+}
 """The parts of an audit beside the groups' own figures, in the order of the page."""
 
 

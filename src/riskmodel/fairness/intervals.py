@@ -120,10 +120,10 @@ def rate_intervals(
     enough = n_clusters >= MINIMUM_CLUSTERS
     inner = enough & (rate > 0) & (rate < 1)
     edge = enough & ((rate == 0) | (rate == 1))
-    deflated = n / _design_effect(successes.sum(axis=0), trials.sum(axis=0))
+    deflated = n / find_design_effect(successes.sum(axis=0), trials.sum(axis=0))
     edge_limits = wilson_interval(rate * deflated, deflated, level)
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = np.maximum(_ratio_variance(successes, trials), rate * (1 - rate) / n)
+        variance = np.maximum(ratio_variance(successes, trials), rate * (1 - rate) / n)
     inner_limits = _logit_limits(rate, variance, n_clusters, level)
     lower = np.where(inner, inner_limits[0], np.where(edge, edge_limits[0], lower))
     upper = np.where(inner, inner_limits[1], np.where(edge, edge_limits[1], upper))
@@ -160,15 +160,26 @@ def mean_intervals(
     if is_clustered:
         n_clusters = (counts > 0).sum(axis=1)
         enough = n_clusters >= MINIMUM_CLUSTERS
-        variance = np.where(enough, _ratio_variance(sums, counts), variance)
+        variance = np.where(enough, ratio_variance(sums, counts), variance)
         critical = np.where(enough, _t_quantile(n_clusters, level), critical)
         names = np.where(enough, CLUSTERED_MEAN, INDEPENDENT_MEAN + FEW_CLUSTERS).tolist()
     half = critical * np.sqrt(variance)
     return Intervals(mean, mean - half, mean + half, names)
 
 
-def _ratio_variance(tops: Array, bottoms: Array) -> Array:
-    """Return the CR1 variance of each group's ratio of sums over clusters."""
+def ratio_variance(tops: Array, bottoms: Array) -> Array:
+    """Return the cluster-robust (CR1) variance of each group's ratio of sums over clusters.
+
+    Parameters
+    ----------
+    tops, bottoms : numpy.ndarray of shape (n_groups, n_clusters)
+        Sums above and below the fraction line.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n_groups,)
+        NaN with fewer than two clusters, or where there is nothing to divide by.
+    """
     n = bottoms.sum(axis=1)
     n_clusters = (bottoms > 0).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -178,14 +189,25 @@ def _ratio_variance(tops: Array, bottoms: Array) -> Array:
     return variance
 
 
-def _design_effect(successes: Array, trials: Array) -> float:
-    """Return by how much clustering inflates the variance of the overall rate, at least 1."""
+def find_design_effect(successes: Array, trials: Array) -> float:
+    """Return by how much clustering inflates the variance of the overall rate.
+
+    Parameters
+    ----------
+    successes, trials : numpy.ndarray of shape (n_clusters,)
+        Counts by cluster.
+
+    Returns
+    -------
+    float
+        At least 1.
+    """
     total = trials.sum()
     rate = successes.sum() / total if total else 0.0
     independent = rate * (1 - rate) / total if total else 0.0
     if independent == 0:
         return 1.0
-    return max(1.0, float(_ratio_variance(successes[None], trials[None])[0]) / independent)
+    return max(1.0, float(ratio_variance(successes[None], trials[None])[0]) / independent)
 
 
 def _logit_limits(

@@ -86,7 +86,7 @@ def test_net_benefit_is_its_definition_and_recombines() -> None:
 def test_intervals_cover_where_schools_differ() -> None:
     rng = np.random.default_rng(5)
     hits = {"auc": 0, "brier": 0}
-    truths = {"auc": [], "brier": []}
+    truths: dict[str, list[float]] = {"auc": [], "brier": []}
     intervals: dict[str, list[tuple[float, float]]] = {"auc": [], "brier": []}
     for _ in range(150):
         school = np.repeat(np.arange(12), 50)
