@@ -73,6 +73,7 @@ def test_the_audit_shows_raw_and_shrunken_and_what_is_too_few() -> None:
     frame = make_pupils(4, n_pupils=6000, n_schools=60, n_groups=3, intraclass=0.0)
     frame.loc[:39, "group"] = "small"
     frame.loc[40:43, "group"] = "tiny"
+    frame.loc[44:47, "group"] = "tiny too"
     rng = np.random.default_rng(0)
     result = audit(
         frame["label"], rng.random(len(frame)), sensitive_features=frame[["group"]],
