@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from riskmodel.fairness.calibration import describe_calibration
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext, AuditedRows
 from riskmodel.fairness.gaps import describe_gaps
@@ -37,6 +38,7 @@ _COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
 }
 
 SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
+    "calibration": describe_calibration,
     "gaps": describe_gaps,
     "small_groups": describe_small_groups,
 }

@@ -72,8 +72,6 @@ def test_the_number_needed_has_the_power_that_it_promises() -> None:
 def test_the_audit_shows_raw_and_shrunken_and_what_is_too_few() -> None:
     frame = make_pupils(4, n_pupils=6000, n_schools=60, n_groups=3, intraclass=0.0)
     frame.loc[:39, "group"] = "small"
-    frame.loc[40:43, "group"] = "tiny"
-    frame.loc[44:47, "group"] = "tiny too"
     rng = np.random.default_rng(0)
     result = audit(
         frame["label"], rng.random(len(frame)), sensitive_features=frame[["group"]],
@@ -82,8 +80,6 @@ def test_the_audit_shows_raw_and_shrunken_and_what_is_too_few() -> None:
     part = result.to_dict()["small_groups"]["attributes"][0]
     groups = {entry["group"]: entry for entry in part["groups"]}
     assert groups["g0"]["base_rate"]["state"] == "shown"
-    assert groups["tiny"]["base_rate"]["state"] == "suppressed"
-    assert groups["tiny"]["base_rate"]["shrunken"]["value"] is None
     small = groups["small"]["base_rate"]
     assert small["state"] == "too_few"
     assert small["n_needed"] > 40
@@ -99,4 +95,5 @@ def test_without_anybody_to_show_nothing_is_said() -> None:
         n_resamples=99,
     )  # fmt: skip
     for entry in result.to_dict()["small_groups"]["attributes"][0]["groups"]:
+        assert entry["miss_rate"]["state"] == "suppressed"
         assert entry["miss_rate"]["shrunken"]["value"] is None
