@@ -26,6 +26,7 @@ from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.scores import describe_scores
 from riskmodel.fairness.small_groups import describe_small_groups
 from riskmodel.fairness.specs import AuditSpec
+from riskmodel.fairness.subgroups import describe_subgroups
 from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
 
 Figure = dict[str, Any]
@@ -41,6 +42,7 @@ SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
     "calibration": describe_calibration,
     "gaps": describe_gaps,
     "small_groups": describe_small_groups,
+    "subgroups": describe_subgroups,
 }
 """The parts of an audit beside the groups' own figures, in the order of the page."""
 
