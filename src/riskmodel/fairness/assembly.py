@@ -11,6 +11,7 @@ import numpy as np
 from riskmodel.fairness.calibration import describe_calibration
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext, AuditedRows
+from riskmodel.fairness.decomposition import describe_decomposition
 from riskmodel.fairness.gaps import describe_gaps
 from riskmodel.fairness.groups import (
     Counts,
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
     "gaps": describe_gaps,
     "small_groups": describe_small_groups,
     "subgroups": describe_subgroups,
+    "decomposition": describe_decomposition,
 }
 """The parts of an audit beside the groups' own figures, in the order of the page."""
 
