@@ -21,13 +21,16 @@ from riskmodel.fairness.groups import (
     flag_pupils,
 )
 from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_intervals
+from riskmodel.fairness.label_bias import describe_label_bias
 from riskmodel.fairness.measures import RATES, Quantity
+from riskmodel.fairness.mitigation import describe_mitigation
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.scores import describe_scores
 from riskmodel.fairness.small_groups import describe_small_groups
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.fairness.subgroups import describe_subgroups
+from riskmodel.fairness.trends import describe_trends
 from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
 
 Figure = dict[str, Any]
@@ -38,15 +41,6 @@ _COUNTS: dict[str, tuple[Quantity, tuple[int, ...]]] = {
     "n_positive": ("positives", (0, 1)),
     "n_flagged": ("flagged", (0, 2)),
 }
-
-SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
-    "calibration": describe_calibration,
-    "gaps": describe_gaps,
-    "small_groups": describe_small_groups,
-    "subgroups": describe_subgroups,
-    "decomposition": describe_decomposition,
-}
-"""The parts of an audit beside the groups' own figures, in the order of the page."""
 
 
 def make_context(rows: AuditedRows, spec: AuditSpec, random_state: int) -> AuditContext:
@@ -105,6 +99,19 @@ def split_by_cohort(context: AuditContext) -> dict[str, AuditContext]:
         for quantity in context.hidden
     }
     return {name: replace(cohort, hidden=hidden) for name, cohort in contexts.items()}
+
+
+SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
+    "calibration": describe_calibration,
+    "gaps": describe_gaps,
+    "small_groups": describe_small_groups,
+    "subgroups": describe_subgroups,
+    "decomposition": describe_decomposition,
+    "label_bias": describe_label_bias,
+    "mitigation": describe_mitigation,
+    "trends": lambda context: describe_trends(split_by_cohort(context)),
+}
+"""The parts of an audit beside the groups' own figures, in the order of the page."""
 
 
 def assemble_result(
