@@ -19,6 +19,7 @@ from riskmodel.report.fairness_findings import (
     name_group,
     order_groups,
 )
+from riskmodel.report.fairness_sections import describe_sections
 from riskmodel.report.figures import FigureRow, draw_intervals
 from riskmodel.report.formatting import format_number, format_percent, format_range
 from riskmodel.report.language import Texts, load_texts
@@ -74,6 +75,7 @@ def collect_fairness(
     sections = [
         _section("picture", t("fairness.picture.title"), _figure_blocks(ordered, known, t)),
         _section("tables", t("fairness.tables.title"), _table_blocks(ordered, known, t)),
+        *describe_sections(ordered, t),
         _section("harms", t("fairness.harms.title"), _harm_blocks(known, t)),
         _section("methods", t("fairness.methods.title"), _method_blocks(ordered, t)),
     ]

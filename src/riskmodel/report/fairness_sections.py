@@ -1,0 +1,417 @@
+"""The parts of the fairness page beyond the groups' own rates, one section each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from riskmodel.report.cells import (
+    Cell,
+    describe_missing,
+    describe_points,
+    describe_rate,
+    describe_value,
+    make_table,
+)
+from riskmodel.report.fairness_findings import name_attribute, name_group
+from riskmodel.report.formatting import format_number, format_percent, format_range
+from riskmodel.report.language import Texts
+
+Audit = Mapping[str, Any]
+Block = dict[str, Any]
+
+_SCORES = ("auc", "brier", "calibration_slope", "net_benefit")
+_SMALL = ("base_rate", "miss_rate", "false_positive_rate")
+_PARTS = ("gap", "between", "within")
+_DECOMPOSED = ("miss_rate", "false_positive_rate")
+_OVERALL = ("recall", "precision", "false_positive_rate")
+_RATES = ("miss_rate", "false_positive_rate")
+_POLICIES = ("equal_recall", "equal_false_alarms", "level_up")
+_VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
+
+
+def describe_sections(audit: Audit, t: Texts) -> list[dict[str, Any]]:
+    """Return the sections of the page for the parts that the audit has.
+
+    Parameters
+    ----------
+    audit : mapping
+        `AuditResult.to_dict()`.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    list of dict
+        Each with `id`, `title` and `blocks`; the blocks begin with what the part asks and how
+        to read it.
+    """
+    return [
+        {
+            "id": name,
+            "title": t(f"fairness.{name}.title"),
+            "blocks": [{"kind": "text", "text": t(f"fairness.{name}.reading")}, *blocks],
+        }
+        for name, build in _BUILDERS.items()
+        if name == "scores" or name in audit
+        for blocks in [build(audit, t)]
+    ]
+
+
+def _scores(audit: Audit, t: Texts) -> list[Block]:
+    """Return how well risks rank and fit in each group."""
+    names = [name for name in _SCORES if name in audit["overall"]["measures"]]
+    if not names:
+        return [_unsaid({}, t)]
+    rows = [
+        {"label": label, "tag": tag, "cells": [
+            describe_value(entry["measures"].get(name), t, digits=3) for name in names
+        ]}
+        for tag, label, entry in _entries(audit, t)
+    ]  # fmt: skip
+    everyone = {"label": t("fairness.all"), "cells": [
+        describe_value(audit["overall"]["measures"][name], t, digits=3) for name in names
+    ]}  # fmt: skip
+    columns = [t(f"fairness.scores.{name}") for name in names]
+    return [_table("scores", columns, [*rows, everyone], t)]
+
+
+def _calibration(audit: Audit, t: Texts) -> list[Block]:
+    """Return whether risks are right in each group, and along the curve."""
+    rows = [
+        {
+            "label": label,
+            "tag": tag,
+            "cells": [
+                describe_points(entry["observed_minus_risk"], t),
+                _verdict(entry["observed_minus_risk"]["flagged"], t),
+                _verdict(entry["bands"]["flagged"], t),
+            ],
+        }
+        for tag, label, entry in _part_entries(audit, "calibration", t)
+    ]
+    return [_table("calibration", _columns("calibration", ("level", "verdict", "bands"), t),
+                   rows, t, numbers=1)]  # fmt: skip
+
+
+def _gaps(audit: Audit, t: Texts) -> list[Block]:
+    """Return how far groups lie apart."""
+    rows = []
+    labels = _labels(audit, t)
+    for attribute in audit["gaps"]["attributes"]:
+        for name in _compared(attribute):
+            figure = attribute[name]
+            row = {"label": _attribute(audit, attribute["name"], t), "tag": _rate(name, t)}
+            if "difference" not in figure:
+                rows.append(row | {"cells": [describe_missing(figure, t)] * 5})
+                continue
+            highest = figure["highest"]
+            group = labels.get((attribute["name"], highest["group"]), highest["group"])
+            ends = format_range(highest["lower"], highest["upper"], t.language, percent=True)
+            cells = [
+                {"text": format_number(figure["n_groups"], t.language)},
+                {"text": format_number(figure["difference"] * 100, t.language, 1)},
+                {"text": format_number(figure["between_sd"] * 100, t.language, 1)},
+                _verdict(figure["flagged"], t),
+                {"text": f"{group}: {format_percent(highest['value'], t.language)}",
+                 "range": ends},
+            ]  # fmt: skip
+            rows.append(row | {"cells": cells})
+    names = ("n_groups", "difference", "between_sd", "verdict", "highest")
+    return [_table("gaps", _columns("gaps", names, t), rows, t, numbers=3)]
+
+
+def _small_groups(audit: Audit, t: Texts) -> list[Block]:
+    """Return rates with borrowed strength, and how many pupils would be needed."""
+    rows = []
+    for tag, label, entry in _part_entries(audit, "small_groups", t):
+        cells = [describe_rate(entry[name]["shrunken"], t) for name in _SMALL]
+        needed = [entry[name]["n_needed"] for name in _SMALL if "n_needed" in entry[name]]
+        shown = format_number(max(needed), t.language) if needed else ""
+        text = t("fairness.small_groups.needed", count=shown) if needed else "–"
+        rows.append({"label": label, "tag": tag, "cells": [*cells, {"text": text}]})
+    columns = [*(_rate(name, t) for name in _SMALL), t("fairness.small_groups.n_needed")]
+    return [_table("small_groups", columns, rows, t, numbers=3)]
+
+
+def _subgroups(audit: Audit, t: Texts) -> list[Block]:
+    """Return the subgroups that hold on other schools."""
+    part = audit["subgroups"]
+    if "reason" in part:
+        return [_unsaid(part, t)]
+    blocks: list[Block] = []
+    for name in _RATES:
+        confirmed = part[name]["confirmed"]
+        blocks.append({"kind": "heading", "text": _rate(name, t)})
+        if not confirmed:
+            count = part[name]["n_candidates"]
+            key = "fairness.subgroups.none"
+            blocks.append({"kind": "text", "text": t.count(key, count, count=count)})
+            continue
+        rows = [
+            {
+                "label": " · ".join(_condition(one, t) for one in entry["conditions"]),
+                "cells": [_count(entry, t), describe_points(entry, t)],
+            }
+            for entry in confirmed
+        ]
+        columns = _columns("subgroups", ("count", "difference"), t)
+        blocks.append(_table("subgroups", columns, rows, t, suffix=name))
+    return blocks
+
+
+def _decomposition(audit: Audit, t: Texts) -> list[Block]:
+    """Return which part of a gap lies between schools and which within."""
+    if "reason" in audit["decomposition"]:
+        return [_unsaid(audit["decomposition"], t)]
+    blocks = []
+    for name in _DECOMPOSED:
+        rows = [
+            {
+                "label": label,
+                "tag": tag,
+                "cells": [
+                    describe_missing(entry[name], t)
+                    if "reason" in entry[name]
+                    else describe_points(entry[name][part], t, key="value")
+                    for part in _PARTS
+                ],
+            }
+            for tag, label, entry in _part_entries(audit, "decomposition", t)
+        ]
+        columns = _columns("decomposition", _PARTS, t)
+        blocks.append(_table("decomposition", columns, rows, t, suffix=name, about=_rate(name, t)))
+    return blocks
+
+
+def _label_bias(audit: Audit, t: Texts) -> list[Block]:
+    """Return how many labels would have to be wrong."""
+    rows = [
+        {
+            "label": label,
+            "tag": tag,
+            "cells": [
+                _turning(entry[name][error], t) for name in _RATES for error in ("missed", "false")
+            ],
+        }
+        for tag, label, entry in _part_entries(audit, "label_bias", t)
+    ]
+    columns = [
+        t(f"fairness.label_bias.{error}", rate=_rate(name, t))
+        for name in _RATES
+        for error in ("missed", "false")
+    ]
+    return [_table("label_bias", columns, rows, t)]
+
+
+def _mitigation(audit: Audit, t: Texts) -> list[Block]:
+    """Return what other ways to choose would change."""
+    part = audit["mitigation"]
+    if "reason" in part:
+        return [_unsaid(part, t)]
+    blocks: list[Block] = [{"kind": "text", "text": t("fairness.mitigation.legal")}]
+    labels = _labels(audit, t)
+    for number, attribute in enumerate(part["attributes"], start=1):
+        about = _attribute(audit, attribute["name"], t)
+        policies = {name: attribute["policies"][name] for name in _POLICIES}
+        rows = [
+            {"label": t(f"fairness.mitigation.{name}"), "cells": _policy(policy, t)}
+            for name, policy in policies.items()
+        ]
+        names = ("entering", "leaving", *_OVERALL)
+        columns = _columns("mitigation", names, t)
+        blocks.append(_table("mitigation", columns, rows, t, suffix=str(number), about=about))
+        shown = {name: policy for name, policy in policies.items() if "groups" in policy}
+        if not shown:
+            continue
+        groups = [entry["group"] for entry in next(iter(shown.values()))["groups"]]
+        lines = [
+            {
+                "label": labels.get((attribute["name"], group), group),
+                "cells": [
+                    _then(policy["groups"][place].get(rate), t)
+                    for policy in shown.values()
+                    for rate in _RATES
+                ],
+            }
+            for place, group in enumerate(groups)
+        ]
+        headings = [
+            f"{t(f'fairness.mitigation.{name}')}: {_rate(rate, t)}"
+            for name in shown
+            for rate in _RATES
+        ]
+        blocks.append(
+            _table("mitigation", headings, lines, t, suffix=f"{number}-groups",
+                   about=t("fairness.mitigation.groups", attribute=about))
+        )  # fmt: skip
+    return blocks
+
+
+def _trends(audit: Audit, t: Texts) -> list[Block]:
+    """Return how gaps have changed from cohort to cohort."""
+    part = audit["trends"]
+    if "reason" in part:
+        return [_unsaid(part, t)]
+    blocks = []
+    cohorts = part["cohorts"]
+    for name in _RATES:
+        rows = [
+            {
+                "label": label,
+                "tag": tag,
+                "cells": [
+                    *(describe_points(gap, t, key="value") for gap in entry[name]["gaps"]),
+                    _verdict(_any_flagged(entry[name]["changes"]), t),
+                ],
+            }
+            for tag, label, entry in _part_entries(audit, "trends", t)
+            if name in entry
+        ]
+        columns = [*cohorts, t("fairness.trends.changed")]
+        blocks.append(_table("trends", columns, rows, t, suffix=name, numbers=len(cohorts),
+                             about=_rate(name, t)))  # fmt: skip
+    return blocks
+
+
+_BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
+    "scores": _scores,
+    "calibration": _calibration,
+    "gaps": _gaps,
+    "small_groups": _small_groups,
+    "subgroups": _subgroups,
+    "decomposition": _decomposition,
+    "label_bias": _label_bias,
+    "mitigation": _mitigation,
+    "trends": _trends,
+}
+"""The sections in the order of the page."""
+
+
+def _entries(audit: Audit, t: Texts) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give every group with the names of its attribute and itself."""
+    for attribute in audit["attributes"]:
+        for group in attribute["groups"]:
+            yield name_attribute(attribute, t), name_group(group, attribute, t), group
+
+
+def _labels(audit: Audit, t: Texts) -> dict[tuple[str, str], str]:
+    """Return the groups' names for readers, in the order of the page."""
+    return {
+        (attribute["name"], group["group"]): name_group(group, attribute, t)
+        for attribute in audit["attributes"]
+        for group in attribute["groups"]
+    }
+
+
+def _part_entries(
+    audit: Audit, part: str, t: Texts
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give every group's entry in a part of the audit, in the order of the page."""
+    found = {
+        (attribute["name"], entry["group"]): entry
+        for attribute in audit[part]["attributes"]
+        for entry in attribute["groups"]
+    }
+    for (name, group), label in _labels(audit, t).items():
+        if (name, group) in found:
+            yield _attribute(audit, name, t), label, found[name, group]
+
+
+def _attribute(audit: Audit, name: str, t: Texts) -> str:
+    """Return an attribute's name for readers."""
+    return next(name_attribute(one, t) for one in audit["attributes"] if one["name"] == name)
+
+
+def _compared(attribute: Mapping[str, Any]) -> list[str]:
+    """Return the rates of an attribute's entry."""
+    return [name for name in attribute if name != "name"]
+
+
+def _rate(name: str, t: Texts) -> str:
+    """Return a rate's name for readers."""
+    return (
+        t("fairness.sections.base_rate")
+        if name == "base_rate"
+        else t.named("fairness.measure", name)
+    )
+
+
+def _columns(part: str, names: Sequence[str], t: Texts) -> list[str]:
+    """Return the headings of a part's table."""
+    return [t(f"fairness.{part}.{name}") for name in names]
+
+
+def _table(
+    part: str,
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    t: Texts,
+    *,
+    suffix: str = "",
+    about: str = "",
+    numbers: int | None = None,
+) -> Block:
+    """Return a part's table; its first `numbers` columns are numbers, by default all."""
+    caption = t(f"fairness.{part}.title") + (f": {about}" if about else "")
+    first = t("fairness.mitigation.policy") if part == "mitigation" else t("fairness.group")
+    count = len(columns) if numbers is None else numbers
+    headings = [(first, False), *((label, at < count) for at, label in enumerate(columns))]
+    name = "-".join(text for text in (part.replace("_", "-"), suffix.replace("_", "-")) if text)
+    return make_table(f"{name}-table", caption, headings, rows)
+
+
+def _unsaid(part: Mapping[str, Any], t: Texts) -> Block:
+    """Return why a part cannot be said."""
+    reason = describe_missing(part, t)["reason"]
+    return {"kind": "text", "text": t("fairness.sections.unsaid", reason=reason)}
+
+
+def _verdict(flagged: bool | None, t: Texts) -> Cell:
+    """Return what can be said of a test."""
+    return {"text": t(f"fairness.verdict.{_VERDICTS[flagged]}"), "is_strong": flagged is True}
+
+
+def _any_flagged(changes: Sequence[Mapping[str, Any]]) -> bool | None:
+    """Return whether one of several changes is sure, None if none can be said."""
+    known = [change["flagged"] for change in changes if change["flagged"] is not None]
+    return any(known) if known else None
+
+
+def _condition(condition: Mapping[str, str], t: Texts) -> str:
+    """Return one thing that a subgroup's pupils have in common."""
+    value = t.named("group", condition["value"])
+    return f"{t.named('attribute', condition['feature'])}: {value}"
+
+
+def _count(entry: Mapping[str, Any], t: Texts) -> Cell:
+    """Return a count, or why it is not shown."""
+    if entry["count"] is None:
+        return describe_missing(entry, t)
+    return {"text": format_number(entry["count"], t.language)}
+
+
+def _turning(figure: Mapping[str, Any], t: Texts) -> Cell:
+    """Return how many wrong labels would turn a gap."""
+    if figure["number"] is None:
+        return describe_missing(figure, t)
+    number = format_number(figure["number"], t.language)
+    share = format_percent(figure["share"], t.language, 1)
+    return {"text": number, "range": t("fairness.label_bias.share", share=share)}
+
+
+def _policy(policy: Mapping[str, Any], t: Texts) -> list[Cell]:
+    """Return what a way to choose would change for all."""
+    if "reason" in policy:
+        return [describe_missing(policy, t)] * (2 + len(_OVERALL))
+    moved = [{"text": format_number(policy[name], t.language)} for name in ("entering", "leaving")]
+    changes = [describe_points(policy["overall"][name], t, key="value") for name in _OVERALL]
+    return [*moved, *changes]
+
+
+def _then(figure: Mapping[str, Any] | None, t: Texts) -> Cell:
+    """Return a group's rate today and then."""
+    if figure is None or figure["today"] is None or figure["then"] is None:
+        return describe_missing({"reason": "suppressed"} if figure is None else {}, t)
+    today, then = (format_percent(figure[when], t.language) for when in ("today", "then"))
+    return {"text": f"{today} → {then}"}
