@@ -10,7 +10,7 @@ import numpy as np
 
 from riskmodel.fairness.calibration import describe_calibration
 from riskmodel.fairness.comparisons import Comparisons, compare_groups
-from riskmodel.fairness.context import AuditContext, AuditedRows
+from riskmodel.fairness.context import AuditContext, AuditedRows, find_strata
 from riskmodel.fairness.decomposition import describe_decomposition
 from riskmodel.fairness.gaps import describe_gaps
 from riskmodel.fairness.groups import (
@@ -142,6 +142,7 @@ def assemble_result(
     comparisons = compare_groups(
         {name: RATES[name].count(by_atom) for name in spec.compared},
         lattice.members[1:],
+        strata=find_strata(context),
         is_clustered=is_clustered,
         minimum_count=spec.minimum_count,
         level=spec.level,

@@ -6,7 +6,7 @@ false flag or more, where nothing differs, is the level that was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,11 +48,12 @@ class Comparisons:
 
 @dataclass(frozen=True)
 class _Contrast:
-    """One rate's counts by group and cluster, and which groups can be compared."""
+    """One rate's counts by atom and cluster, by stratum, and which groups can be compared."""
 
     successes: Array
     trials: Array
     members: Array
+    strata: Array
     reason: list[str | None]
 
     @property
@@ -61,11 +62,35 @@ class _Contrast:
         return np.array([reason is None for reason in self.reason])
 
     @property
+    def sizes(self) -> Array:
+        """The denominators of all pupils, by stratum."""
+        return np.asarray(self.strata @ self.trials.sum(axis=1))
+
+    @property
+    def rates(self) -> Array:
+        """The rates of all pupils, by stratum."""
+        return _divide(self.strata @ self.successes.sum(axis=1), self.sizes)
+
+    @property
+    def shares(self) -> Array:
+        """Each group's share of a stratum, shape (n_strata, n_groups)."""
+        inside = self.strata @ (self.trials.sum(axis=1)[:, np.newaxis] * self.members.T)
+        return _divide(inside, self.sizes[:, np.newaxis])
+
+    @property
+    def information(self) -> Array:
+        """How many pairs of groups and their rests the strata hold, in pupils."""
+        return np.asarray(self.sizes @ (self.shares * (1 - self.shares)))
+
+    @property
     def difference(self) -> Array:
-        """Each group's rate minus that of all others."""
-        k, n = self.members @ self.successes.sum(axis=1), self.members @ self.trials.sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            gap: Array = k / n - (self.successes.sum() - k) / (self.trials.sum() - n)
+        """Each group's rate minus that of all others, by stratum and put together.
+
+        Mantel and Haenszel's weights; without strata the plain difference.
+        """
+        k = self.members @ self.successes.sum(axis=1)
+        expected = (self.shares * (self.sizes * self.rates)[:, np.newaxis]).sum(axis=0)
+        gap: Array = np.where(self.information > 0, _divide(k - expected, self.information), np.nan)
         return gap
 
 
@@ -73,6 +98,7 @@ def compare_groups(
     rates: dict[str, tuple[Counts, Counts]],
     members: Counts,
     *,
+    strata: npt.NDArray[np.int64] | None = None,
     is_clustered: bool,
     minimum_count: int,
     level: float,
@@ -88,6 +114,9 @@ def compare_groups(
         divides) and cluster. Different rates are of different pupils.
     members : numpy.ndarray of float, shape (n_groups, n_atoms)
         1 where a group holds an atom. Groups may overlap.
+    strata : numpy.ndarray of int, shape (n_atoms,), optional
+        Who is alike in the control features: groups are compared within each stratum, and
+        the differences are put together with Mantel and Haenszel's weights.
     is_clustered : bool
         Whether the columns are clusters; if not, pupils are independent.
     minimum_count : int
@@ -107,13 +136,13 @@ def compare_groups(
     Notes
     -----
     The statistic is the score of a group's difference: the sum over its pupils of outcome
-    minus overall rate, less what the group's share of all pupils explains. With clusters its
-    variance is the mean of two estimates: from the group's own scores by cluster, which alone
-    is too small whenever a group has few cases, and from one correlation of pupils within
-    clusters, the same for all groups. The bootstrap multiplies each cluster's residuals under
-    equality by a random sign, the same for all groups and rates, and estimates the overall
-    rate and the groups' own variances anew. Without clusters the
-    outcomes are permuted over the pupils. The p-value is the share of resamples whose largest
+    minus overall rate (of the stratum), less what the group's share of all pupils explains.
+    With clusters its variance is the mean of two estimates: from the group's own scores by
+    cluster, which alone is too small whenever a group has few cases, and from one correlation
+    of pupils within clusters, the same for all groups. The bootstrap multiplies each cluster's
+    residuals under equality by a random sign, the same for all groups and rates, and estimates
+    the overall rate and the groups' own variances anew. Without clusters the outcomes are
+    permuted over the pupils. The p-value is the share of resamples whose largest
     statistic, over all groups and rates, reaches the observed one. The interval is the
     difference plus and minus the matching quantile times the larger of the standard errors
     with and without the restriction. A group, or its rest, in fewer than 6 clusters is not
@@ -124,10 +153,14 @@ def compare_groups(
     ----------
     Cameron, A. C., Gelbach, J. B. and Miller, D. L. (2008). Bootstrap-based improvements for
     inference with clustered errors. Review of Economics and Statistics 90, 414-427.
+    Mantel, N. and Haenszel, W. (1959). Statistical aspects of the analysis of data from
+    retrospective studies of disease. Journal of the National Cancer Institute 22, 719-748.
     Westfall, P. H. and Young, S. S. (1993). Resampling-based multiple testing. Wiley.
     """
+    codes = np.zeros(members.shape[1], dtype=np.int64) if strata is None else strata
+    layers = (codes == np.unique(codes)[:, np.newaxis]).astype(np.float64)
     contrasts = {
-        name: _make_contrast(k, n, members, minimum_count, is_clustered)
+        name: _make_contrast(k, n, members, layers, minimum_count, is_clustered)
         for name, (k, n) in rates.items()
     }
     n_clusters = next(iter(contrasts.values())).trials.shape[1]
@@ -149,91 +182,103 @@ def compare_groups(
 
 
 def _make_contrast(
-    successes: Counts, trials: Counts, members: Counts, minimum_count: int, is_clustered: bool
+    successes: Counts,
+    trials: Counts,
+    members: Counts,
+    strata: Array,
+    minimum_count: int,
+    is_clustered: bool,
 ) -> _Contrast:
     """Return a contrast with the groups marked of which nothing can be said."""
     n = members @ trials
     rest = trials.sum(axis=0) - n
+    contrast = _Contrast(successes, trials, members, strata, [None] * len(members))
     few = np.minimum(n.sum(axis=1), rest.sum(axis=1)) < minimum_count
+    few |= contrast.information < minimum_count / 2
     if is_clustered:
         n_clusters = np.minimum((n > 0).sum(axis=1), (rest > 0).sum(axis=1))
         few |= n_clusters < MINIMUM_CLUSTERS
-    is_constant = successes.sum() in (0, trials.sum())
+    is_constant = not (contrast.rates * (1 - contrast.rates)).any()
     reason = [TOO_FEW if bad else NO_VARIATION if is_constant else None for bad in few]
-    return _Contrast(successes, trials, members, reason)
+    return replace(contrast, reason=reason)
 
 
 def _bootstrap(contrast: _Contrast, signs: Array) -> tuple[Array, Array, Array]:
     """Return statistics, standard errors and resampled statistics of the tested groups."""
-    members = contrast.members[contrast.tested]
-    k, n = contrast.successes, contrast.trials
-    total, n_clusters = max(n.sum(), 1.0), n.shape[1]
-    residuals = k - k.sum() / total * n
-    by_cluster = residuals.sum(axis=0)
-    share = (members @ n.sum(axis=1) / total)[:, None]
-    scores = members @ residuals - share * by_cluster
-    weights = members @ n - share * n.sum(axis=0)
+    tested, strata = contrast.tested, contrast.strata
+    members, shares = contrast.members[tested], contrast.shares[:, tested]
+    k, n, sizes = contrast.successes, contrast.trials, contrast.sizes
+    n_clusters = n.shape[1]
+    residuals = k - (contrast.rates @ strata)[:, np.newaxis] * n
+    by_stratum = strata @ residuals
+    inside = np.stack([members @ (layer[:, np.newaxis] * n) for layer in strata])
+    everyone = (strata @ n)[:, np.newaxis]
+    scores = members @ residuals - shares.T @ by_stratum
+    weights = inside - shares[:, :, np.newaxis] * everyone
     own = (scores**2).sum(axis=1)
-    pooled = _exchangeable_variance(contrast, by_cluster, weights, share[:, 0])
-    shifts = (signs @ by_cluster / total)[:, None]
-    drawn = own - 2 * shifts * (signs @ (scores * weights).T) + shifts**2 * (weights**2).sum(axis=1)
+    pooled = _exchangeable_variance(contrast, by_stratum.sum(axis=0), weights.sum(axis=0))
+    shifts = _divide(signs @ by_stratum.T, sizes)
+    drawn = np.tile(own, (len(signs), 1))
+    for place, shift in enumerate(shifts.T):
+        drawn -= 2 * shift[:, np.newaxis] * (signs @ (scores * weights[place]).T)
+        for other, second in enumerate(shifts.T):
+            product = (weights[place] * weights[other]).sum(axis=1)
+            drawn += (shift * second)[:, np.newaxis] * product
     observed = _divide(scores.sum(axis=1), np.sqrt((own + pooled) / 2))
     draws = _divide(signs @ scores.T, np.sqrt((np.maximum(drawn, 0.0) + pooled) / 2))
-    free = scores - contrast.difference[contrast.tested][:, None] * _slopes(members, n, share)
+    share = shares[:, :, np.newaxis]
+    slopes = ((1 - share) ** 2 * inside + share**2 * (everyone - inside)).sum(axis=0)
+    free = scores - contrast.difference[tested][:, np.newaxis] * slopes
     variance = np.maximum((own + pooled) / 2, (free**2).sum(axis=1))
     error = np.sqrt(variance * n_clusters / max(n_clusters - 1, 1))
-    return observed, _divide(error, total * share[:, 0] * (1 - share[:, 0])), draws
+    return observed, _divide(error, contrast.information[tested]), draws
 
 
-def _exchangeable_variance(
-    contrast: _Contrast, residuals: Array, weights: Array, share: Array
-) -> Array:
+def _exchangeable_variance(contrast: _Contrast, residuals: Array, weights: Array) -> Array:
     """Return the scores' variance if pupils of one cluster are all equally alike."""
-    sizes = contrast.trials.sum(axis=0)
-    total = max(sizes.sum(), 1.0)
-    rate = contrast.successes.sum() / total
-    binomial = rate * (1 - rate)
-    pairs = (sizes * (sizes - 1)).sum()
-    excess = float(_divide((residuals**2).sum() - binomial * total, binomial * pairs))
+    clusters = contrast.trials.sum(axis=0)
+    total = max(clusters.sum(), 1.0)
+    sizes, shares = contrast.sizes, contrast.shares[:, contrast.tested]
+    binomial = contrast.rates * (1 - contrast.rates)
+    mean = float(sizes @ binomial) / total
+    pairs = (clusters * (clusters - 1)).sum()
+    excess = float(_divide((residuals**2).sum() - mean * total, mean * pairs))
     correlation = min(max(excess, 0.0), 1.0)
-    alone = (1 - correlation) * total * share * (1 - share)
-    variance: Array = binomial * (alone + correlation * (weights**2).sum(axis=1))
+    alone = (1 - correlation) * ((sizes * binomial) @ (shares * (1 - shares)))
+    variance: Array = alone + correlation * mean * (weights**2).sum(axis=1)
     return variance
-
-
-def _slopes(members: Counts, trials: Counts, share: Array) -> Array:
-    """Return how each cluster's score grows with the group's difference."""
-    inside = members @ trials
-    slopes: Array = (1 - share) ** 2 * inside + share**2 * (trials.sum(axis=0) - inside)
-    return slopes
 
 
 def _permute(
     contrast: _Contrast, n_resamples: int, generator: np.random.Generator
 ) -> tuple[Array, Array, Array]:
     """Return statistics, standard errors and permuted statistics of the tested groups."""
-    members = contrast.members[contrast.tested]
+    members, shares = contrast.members[contrast.tested], contrast.shares[:, contrast.tested]
     k, n = contrast.successes.sum(axis=1), contrast.trials.sum(axis=1)
-    total, cases = n.sum(), k.sum()
-    inside = members @ n
-    rate = cases / total if total else 0.0
-    error = np.sqrt(rate * (1 - rate) * total / np.maximum(inside * (total - inside), 1.0))
-    drawn = generator.multivariate_hypergeometric(
-        n.astype(np.int64), int(cases), size=n_resamples, method="marginals"
-    )
+    sizes, rates = contrast.sizes, contrast.rates
+    pairs = sizes[:, np.newaxis] * shares * (1 - shares)
+    information = pairs.sum(axis=0)
+    error = _divide(np.sqrt((rates * (1 - rates)) @ pairs), information)
+    drawn = np.zeros((n_resamples, len(n)))
+    for layer in contrast.strata:
+        drawn += generator.multivariate_hypergeometric(
+            (layer * n).astype(np.int64), int(layer @ k), size=n_resamples, method="marginals"
+        )
+    expected = (sizes * rates) @ shares
 
     def standardise(counts: Array) -> Array:
         """Return each group's difference in standard errors."""
-        gap = _divide(counts, inside) - _divide(cases - counts, total - inside)
-        return _divide(gap, error)
+        return _divide(_divide(counts - expected, information), error)
 
-    sides = (members @ k, inside), (cases - members @ k, total - inside)
-    free = sum(_divide((top + 1) * (size - top + 1), (size + 2) ** 3) for top, size in sides)
-    return (
-        standardise(members @ k),
-        np.maximum(error, np.sqrt(free)),
-        standardise(drawn @ members.T),
+    cases, inside = (np.stack([members @ (layer * part) for layer in contrast.strata])
+                     for part in (k, n))  # fmt: skip
+    rest = (sizes * rates)[:, np.newaxis] - cases, sizes[:, np.newaxis] - inside
+    free = sum(
+        _divide((top + 1) * (size - top + 1), (size + 2) ** 3)
+        for top, size in ((cases, inside), rest)
     )
+    spread = np.sqrt(_divide((pairs**2 * free).sum(axis=0), information**2))
+    return standardise(members @ k), np.maximum(error, spread), standardise(drawn @ members.T)
 
 
 def _divide(top: Any, bottom: Any) -> Array:

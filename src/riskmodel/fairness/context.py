@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +119,7 @@ class AuditContext:
         """Whether pupils stand in clusters."""
         return self.rows.clusters is not None
 
-    @property
+    @cached_property
     def cells(self) -> Counts:
         """Counts by group, cluster and cell, shape (n_groups, n_clusters, 4)."""
         found: Counts = np.tensordot(self.lattice.members, self.by_atom, axes=1)
@@ -138,3 +139,23 @@ class AuditContext:
             Independent of those of other parts.
         """
         return make_generator(self.random_state, "fairness", part)
+
+
+def find_strata(context: AuditContext) -> IntArray | None:
+    """Return the stratum of each atom, where there are control features.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit; control features are among its groupings, so that an atom is in one stratum.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_atoms,), or None
+        The stratum of the atom's pupils.
+    """
+    if context.rows.strata is None:
+        return None
+    strata = np.zeros(context.lattice.members.shape[1], dtype=np.int64)
+    strata[context.lattice.atoms] = context.rows.strata
+    return strata

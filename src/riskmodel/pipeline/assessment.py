@@ -8,14 +8,15 @@ import pandas as pd
 
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import read_json, write_json, write_text
-from riskmodel.errors import UndefinedMetricError
+from riskmodel.core.validation import suggest_name
+from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
 from riskmodel.fairness.audit import audit_predictions
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.facts import describe_run, describe_test
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import read_attributes
+from riskmodel.pipeline.tables import KEYS, read_attributes
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.tracking.store import RunReference, log_results
 
@@ -161,10 +162,12 @@ def audit(context: StageContext) -> str:
             "Audit a cohort that has left."
         )
     has_schools = bool(predictions["school_unit"].notna().any())
+    covariates = _read_covariates(folder, predictions, config.audit.subgroup_features)
     result = audit_predictions(
         predictions,
         config.audit,
         cluster="school_unit" if has_schools else None,
+        covariates=covariates,
         random_state=config.random_state,
     )
     content = result.to_dict()
@@ -178,3 +181,26 @@ def audit(context: StageContext) -> str:
     )
     flags = result.comparisons_frame()["flagged"]
     return f"{int(flags.eq(True).sum())} of {len(flags)} comparisons flagged"
+
+
+def _read_covariates(
+    folder: RunFolder, predictions: pd.DataFrame, names: tuple[str, ...]
+) -> pd.DataFrame | None:
+    """Read the features among which badly served subgroups are looked for."""
+    if not names:
+        return None
+    features = pd.read_parquet(folder.require(artifacts.FEATURES, made_by="features"))
+    known = [str(name) for name in features.columns.drop(KEYS)]
+    findings = [
+        f"audit.subgroup_features: there is no feature '{name}'.{suggest_name(name, known)}"
+        for name in names
+        if name not in known
+    ]
+    if findings:
+        raise ConfigurationError(
+            f"`subgroup_features` must name features of the run, got {len(findings)} unknown. "
+            "Mend the configuration.",
+            findings,
+        )
+    joined = predictions[KEYS].merge(features[[*KEYS, *names]], on=KEYS, how="left")
+    return joined[list(names)].set_index(predictions.index)

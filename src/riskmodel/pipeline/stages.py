@@ -154,7 +154,7 @@ _EVALUATE = Stage(
 _AUDIT = Stage(
     "audit",
     (*_SHOWN, "audit", "screening", "random_state"),
-    _artifacts(artifacts.PREDICTIONS, *_TRAINED, artifacts.SUBJECTS),
+    _artifacts(artifacts.PREDICTIONS, *_TRAINED, artifacts.SUBJECTS, artifacts.FEATURES),
     (artifacts.FAIRNESS, artifacts.FAIRNESS_PAGE),
     _audit,
 )

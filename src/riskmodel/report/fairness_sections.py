@@ -27,6 +27,7 @@ _DECOMPOSED = ("miss_rate", "false_positive_rate")
 _OVERALL = ("recall", "precision", "false_positive_rate")
 _RATES = ("miss_rate", "false_positive_rate")
 _POLICIES = ("equal_recall", "equal_false_alarms", "level_up")
+_FIRST_COLUMNS = {"mitigation": "fairness.mitigation.policy", "gaps": "fairness.gaps.attribute"}
 _VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
 
 
@@ -224,23 +225,17 @@ def _mitigation(audit: Audit, t: Texts) -> list[Block]:
         shown = {name: policy for name, policy in policies.items() if "groups" in policy}
         if not shown:
             continue
-        groups = [entry["group"] for entry in next(iter(shown.values()))["groups"]]
         lines = [
             {
-                "label": labels.get((attribute["name"], group), group),
-                "cells": [
-                    _then(policy["groups"][place].get(rate), t)
-                    for policy in shown.values()
-                    for rate in _RATES
-                ],
+                "label": labels.get((attribute["name"], entry["group"]), entry["group"]),
+                "tag": t(f"fairness.mitigation.{name}"),
+                "cells": [_then(entry.get(rate), t) for rate in _RATES],
             }
-            for place, group in enumerate(groups)
+            for place in range(len(next(iter(shown.values()))["groups"]))
+            for name, policy in shown.items()
+            for entry in [policy["groups"][place]]
         ]
-        headings = [
-            f"{t(f'fairness.mitigation.{name}')}: {_rate(rate, t)}"
-            for name in shown
-            for rate in _RATES
-        ]
+        headings = [_rate(rate, t) for rate in _RATES]
         blocks.append(
             _table("mitigation", headings, lines, t, suffix=f"{number}-groups",
                    about=t("fairness.mitigation.groups", attribute=about))
@@ -353,8 +348,8 @@ def _table(
     numbers: int | None = None,
 ) -> Block:
     """Return a part's table; its first `numbers` columns are numbers, by default all."""
-    caption = t(f"fairness.{part}.title") + (f": {about}" if about else "")
-    first = t("fairness.mitigation.policy") if part == "mitigation" else t("fairness.group")
+    caption = about or t(f"fairness.{part}.title")
+    first = t(_FIRST_COLUMNS.get(part, "fairness.group"))
     count = len(columns) if numbers is None else numbers
     headings = [(first, False), *((label, at < count) for at, label in enumerate(columns))]
     name = "-".join(text for text in (part.replace("_", "-"), suffix.replace("_", "-")) if text)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from unit.fairness.designs import make_pupils
 
 from riskmodel.fairness.comparisons import NO_VARIATION, TOO_FEW, Comparisons, compare_groups
 
@@ -199,3 +201,63 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     )
     np.testing.assert_array_equal(first.p_value, second.p_value)
     np.testing.assert_array_equal(first.lower, second.lower)
+
+
+def count_by_stratum(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return successes, trials, members and strata with one atom per group and stratum."""
+    atoms = frame[["group", "stratum"]].drop_duplicates().sort_values(["group", "stratum"])
+    shape = (len(atoms), frame["school"].max() + 1)
+    place = frame.merge(atoms.reset_index(drop=True).reset_index(), how="left")["index"]
+    k, n = np.zeros(shape), np.zeros(shape)
+    np.add.at(n, (place, frame["school"]), 1)
+    np.add.at(k, (place, frame["school"]), frame["label"])
+    groups = np.unique(atoms["group"])
+    members = (atoms["group"].to_numpy() == groups[:, None]).astype(float)
+    return k, n, members, atoms["stratum"].to_numpy(dtype=np.int64)
+
+
+def make_confounded(seed: int, *, extra: float) -> pd.DataFrame:
+    """Return groups that stand in different strata, whose rates differ widely."""
+    frame = make_pupils(seed, n_pupils=3000, n_schools=40, n_groups=2, intraclass=0.02)
+    rng = np.random.default_rng(seed)
+    is_first = frame["group"].eq("g0")
+    frame["stratum"] = (rng.random(len(frame)) < np.where(is_first, 0.8, 0.3)).astype(int)
+    chance = 0.2 + 0.4 * frame["stratum"] + np.where(is_first, extra, 0.0)
+    frame["label"] = (rng.random(len(frame)) < chance).astype(float)
+    return frame
+
+
+@pytest.mark.parametrize("is_clustered", [True, False])
+def test_strata_take_out_what_they_explain(is_clustered: bool) -> None:
+    flagged = {"plain": 0, "strata": 0}
+    for seed in range(60):
+        k, n, members, strata = count_by_stratum(make_confounded(seed, extra=0.0))
+        if not is_clustered:
+            k, n = k.sum(axis=1, keepdims=True), n.sum(axis=1, keepdims=True)
+        for name, layers in {"plain": None, "strata": strata}.items():
+            found = compare_groups(
+                {"rate": (k, n)}, members, strata=layers, is_clustered=is_clustered,
+                minimum_count=10, level=0.95, n_resamples=199,
+                generator=np.random.default_rng(seed),
+            )["rate"]  # fmt: skip
+            flagged[name] += bool(found.p_value.min() <= 0.05)
+    assert flagged["plain"] == 60
+    assert flagged["strata"] <= 9  # nominal 5 %: 3 of 60
+
+
+def test_the_stratified_difference_is_that_of_mantel_and_haenszel() -> None:
+    frame = make_confounded(1, extra=0.1)
+    k, n, members, strata = count_by_stratum(frame)
+    found = compare_groups(
+        {"rate": (k, n)}, members, strata=strata, is_clustered=True, minimum_count=10,
+        level=0.95, n_resamples=199, generator=np.random.default_rng(0),
+    )["rate"]  # fmt: skip
+    tops, bottoms = 0.0, 0.0
+    for _, rows in frame.groupby("stratum"):
+        own, rest = (rows.loc[rows["group"] == name, "label"] for name in ("g0", "g1"))
+        weight = len(own) * len(rest) / len(rows)
+        tops += weight * (own.mean() - rest.mean())
+        bottoms += weight
+    assert found.difference[0] == pytest.approx(tops / bottoms)
+    assert found.lower[0] < 0.1 < found.upper[0]
+    assert found.p_value[0] < 0.05

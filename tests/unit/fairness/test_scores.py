@@ -88,7 +88,7 @@ def test_intervals_cover_where_schools_differ() -> None:
     hits = {"auc": 0, "brier": 0}
     truths: dict[str, list[float]] = {"auc": [], "brier": []}
     intervals: dict[str, list[tuple[float, float]]] = {"auc": [], "brier": []}
-    for _ in range(150):
+    for _ in range(100):
         school = np.repeat(np.arange(12), 50)
         shift = rng.normal(0, 0.5, 12)[school]
         logit = rng.normal(-1, 1, 600)
@@ -103,7 +103,7 @@ def test_intervals_cover_where_schools_differ() -> None:
     for name in hits:
         truth = np.mean(truths[name])
         hits[name] = sum(lower <= truth <= upper for lower, upper in intervals[name])
-        assert hits[name] / 150 > 0.89  # nominal 95 %, three standard errors below
+        assert hits[name] / 100 > 0.88  # nominal 95 %, three standard errors below
 
 
 def test_what_is_not_defined_has_its_reason() -> None:
