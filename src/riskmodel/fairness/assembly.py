@@ -30,6 +30,7 @@ from riskmodel.fairness.scores import describe_scores
 from riskmodel.fairness.small_groups import describe_small_groups
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.fairness.subgroups import describe_subgroups
+from riskmodel.fairness.sweep import describe_sweep
 from riskmodel.fairness.trends import describe_trends
 from riskmodel.privacy.disclosure import SUPPRESSED, describe_count, is_small
 
@@ -102,6 +103,7 @@ def split_by_cohort(context: AuditContext) -> dict[str, AuditContext]:
 
 
 SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
+    "sweep": describe_sweep,
     "calibration": describe_calibration,
     "gaps": describe_gaps,
     "small_groups": describe_small_groups,

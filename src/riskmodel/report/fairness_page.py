@@ -113,7 +113,7 @@ def render_fairness(data: Mapping[str, Any]) -> str:
     str
         One self-contained HTML file.
     """
-    return render_page("fairness", data)
+    return render_page("fairness", data, script="fairness")
 
 
 def draw_audit(

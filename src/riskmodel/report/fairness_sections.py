@@ -77,6 +77,43 @@ def _scores(audit: Audit, t: Texts) -> list[Block]:
     return [_table("scores", columns, [*rows, everyone], t)]
 
 
+def _sweep(audit: Audit, t: Texts) -> list[Block]:
+    """Return misses and false alarms over the sizes of the list."""
+    blocks: list[Block] = []
+    labels = _labels(audit, t)
+    for number, attribute in enumerate(audit["sweep"]["attributes"], start=1):
+        points = attribute["points"]
+        if not points:
+            continue
+        columns = [format_percent(point["capacity"], t.language, 1) for point in points]
+        for name in _RATES:
+            entries = {
+                entry["group"]: [one for point in points for one in point["groups"]
+                                 if one["group"] == entry["group"]]
+                for entry in points[0]["groups"]
+            }  # fmt: skip
+            rows = [
+                {
+                    "label": labels[attribute["name"], group],
+                    "cells": [_show_swept(one[name], t) for one in entries[group]],
+                }
+                for group in (group for name_, group in labels if name_ == attribute["name"])
+                if group in entries
+            ]
+            about = f"{_attribute(audit, attribute['name'], t)}: {_rate(name, t)}"
+            table = _table("sweep", columns, rows, t, suffix=f"{number}-{name}", about=about)
+            blocks.append(table | {"slider": t("fairness.sweep.slider")})
+    return blocks or [_unsaid({"reason": "suppressed"}, t)]
+
+
+def _show_swept(figure: Mapping[str, Any] | None, t: Texts) -> Cell:
+    """Return a rate of one size of the list, with its limits."""
+    if figure is None:
+        return describe_missing({}, t)
+    ends = format_range(figure["lower"], figure["upper"], t.language, percent=True)
+    return {"text": format_percent(figure["value"], t.language), "range": ends}
+
+
 def _calibration(audit: Audit, t: Texts) -> list[Block]:
     """Return whether risks are right in each group, and along the curve."""
     rows = [
@@ -271,6 +308,7 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
 
 _BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
     "scores": _scores,
+    "sweep": _sweep,
     "calibration": _calibration,
     "gaps": _gaps,
     "small_groups": _small_groups,
@@ -348,7 +386,7 @@ def _table(
     numbers: int | None = None,
 ) -> Block:
     """Return a part's table; its first `numbers` columns are numbers, by default all."""
-    caption = about or t(f"fairness.{part}.title")
+    caption = about or t(f"fairness.{part}.caption")
     first = t(_FIRST_COLUMNS.get(part, "fairness.group"))
     count = len(columns) if numbers is None else numbers
     headings = [(first, False), *((label, at < count) for at, label in enumerate(columns))]
