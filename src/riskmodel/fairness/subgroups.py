@@ -236,13 +236,13 @@ def _compare(
     context: AuditContext, inside: Bools, cells: npt.NDArray[np.int64], units: npt.NDArray[np.int64]
 ) -> dict[str, Comparisons]:
     """Compare subgroups with all others in the half where they were not found."""
-    patterns, atoms = np.unique(inside.T, axis=0, return_inverse=True)
-    by_atom = count_cells(
-        atoms.ravel().astype(np.int64), len(patterns), units, int(units.max()) + 1, cells
-    )
+    # Each pupil's subgroups as the bits of one number: at most 16 candidates.
+    numbers, atoms = np.unique((1 << np.arange(len(inside))) @ inside, return_inverse=True)
+    members = ((numbers >> np.arange(len(inside))[:, np.newaxis]) & 1).astype(np.float64)
+    by_atom = count_cells(atoms.astype(np.int64), len(numbers), units, int(units.max()) + 1, cells)
     return compare_groups(
         {name: RATES[name].count(by_atom) for name in SEARCHED},
-        patterns.T.astype(np.float64),
+        members,
         is_clustered=True,
         minimum_count=context.spec.minimum_count,
         level=context.spec.level,

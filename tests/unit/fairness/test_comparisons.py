@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from unit.fairness.designs import make_pupils
+from benchmarks.designs import make_pupils
 
 from riskmodel.fairness.comparisons import NO_VARIATION, TOO_FEW, Comparisons, compare_groups
 

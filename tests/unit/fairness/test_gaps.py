@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from unit.fairness.designs import make_pupils
+from benchmarks.designs import make_pupils
 
 from riskmodel.fairness.audit import audit
 from riskmodel.fairness.gaps import Spread, measure_spread

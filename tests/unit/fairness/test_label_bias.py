@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.designs import make_pupils
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.fairness.designs import make_pupils
 
 from riskmodel.fairness.audit import audit
 from riskmodel.fairness.label_bias import ERRORS, EXAMINED, find_turning_point

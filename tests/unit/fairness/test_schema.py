@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from unit.fairness.designs import make_pupils
+from benchmarks.designs import make_pupils
 
 from riskmodel.fairness.audit import audit
 from riskmodel.fairness.result import SCHEMA_VERSION

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.designs import make_pupils
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.fairness.designs import make_pupils
 
 from riskmodel.fairness.audit import audit
 from riskmodel.fairness.small_groups import find_needed, shrink_rates

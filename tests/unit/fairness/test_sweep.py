@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.designs import make_pupils
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.fairness.designs import make_pupils
 
 from riskmodel.fairness.audit import audit
 from riskmodel.fairness.groups import flag_pupils
