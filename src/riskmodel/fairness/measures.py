@@ -83,6 +83,8 @@ def make_metric_frame(
     *,
     sensitive_features: pd.DataFrame,
     control_features: pd.DataFrame | None = None,
+    n_boot: int | None = None,
+    random_state: int | None = None,
 ) -> Any:
     """Return fairlearn's frame of the same rates, to go on working with.
 
@@ -96,6 +98,11 @@ def make_metric_frame(
         Crossed with one another, as fairlearn does. No value may be missing.
     control_features : pandas.DataFrame, optional
         Features to condition on.
+    n_boot : int, optional
+        Resamples of fairlearn's own percentile bootstrap, which takes pupils as independent;
+        none by default.
+    random_state : int, optional
+        Its seed.
 
     Returns
     -------
@@ -111,6 +118,9 @@ def make_metric_frame(
         y_pred=np.asarray(is_flagged, dtype=np.int64),
         sensitive_features=sensitive_features,
         control_features=control_features,
+        n_boot=n_boot,
+        ci_quantiles=None if n_boot is None else [0.025, 0.975],
+        random_state=random_state,
     )
 
 
