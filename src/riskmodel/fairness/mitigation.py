@@ -161,8 +161,40 @@ def _describe_policy(
     units: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
     """Return what one policy would change."""
+    flagged = choose_pupils(
+        context.rows, grouping.codes, policy, halves, minimum_count=context.spec.minimum_count
+    )
+    return describe_change(context, grouping, context.hidden["inner"][numbers], flagged, units)
+
+
+def describe_change(
+    context: AuditContext,
+    grouping: Grouping,
+    hidden: Bools,
+    flagged: Bools,
+    units: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Return what another list would change, as far as it may be shown.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit, with today's list.
+    grouping : Grouping
+        The groups.
+    hidden : numpy.ndarray of bool, shape (n_groups,)
+        Those whose cells are not shown today.
+    flagged : numpy.ndarray of bool, shape (n,)
+        Who would be listed.
+    units : numpy.ndarray of int, shape (n,)
+        Each pupil's cluster, or independent part.
+
+    Returns
+    -------
+    dict
+        `places`, `entering`, `leaving`, `overall` and `groups`, or the `reason`.
+    """
     rows, minimum = context.rows, context.spec.minimum_count
-    flagged = choose_pupils(rows, grouping.codes, policy, halves, minimum_count=minimum)
     n_units = int(units.max()) + 1
 
     def count(chosen: Bools) -> Counts:
@@ -171,12 +203,10 @@ def _describe_policy(
         return count_cells(grouping.codes, len(grouping.values), units, n_units, cells)
 
     today, then = count(rows.is_flagged), count(flagged)
-    entering, leaving = (
-        int((flagged & ~rows.is_flagged).sum()),
-        int((rows.is_flagged & ~flagged).sum()),
-    )
+    entering = int((flagged & ~rows.is_flagged).sum())
+    leaving = int((rows.is_flagged & ~flagged).sum())
     changes = np.abs(then - today).sum(axis=1)  # moves of single pupils, not their balance
-    hidden = _hide(changes, context.hidden["inner"][numbers], minimum)
+    masked = _hide(changes, hidden, minimum)
     moved = np.array([entering, leaving, *changes.sum(axis=0)])
     if _is_small(moved, minimum) or context.hidden["inner"][0]:
         return {"reason": SUPPRESSED}
@@ -189,7 +219,7 @@ def _describe_policy(
             for name in _OVERALL
         },
         "groups": [
-            {"group": label, **_describe_group(today[at], then[at], bool(hidden[at]))}
+            {"group": label, **_describe_group(today[at], then[at], bool(masked[at]))}
             for at, label in enumerate(grouping.labels)
         ],
     }

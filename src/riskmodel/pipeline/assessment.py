@@ -162,7 +162,7 @@ def audit(context: StageContext) -> str:
             "Audit a cohort that has left."
         )
     has_schools = bool(predictions["school_unit"].notna().any())
-    covariates = _read_covariates(folder, predictions, config.audit.subgroup_features)
+    covariates = read_covariates(folder, predictions, config.audit.subgroup_features)
     result = audit_predictions(
         predictions,
         config.audit,
@@ -183,10 +183,30 @@ def audit(context: StageContext) -> str:
     return f"{int(flags.eq(True).sum())} of {len(flags)} comparisons flagged"
 
 
-def _read_covariates(
+def read_covariates(
     folder: RunFolder, predictions: pd.DataFrame, names: tuple[str, ...]
 ) -> pd.DataFrame | None:
-    """Read the features among which badly served subgroups are looked for."""
+    """Read the features among which badly served subgroups are looked for.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+    predictions : pandas.DataFrame
+        One row per pupil, with subject and prediction date.
+    names : tuple of str
+        Features of the run.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        One column per feature, with the index of the predictions; None if none is named.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such feature, with all findings.
+    """
     if not names:
         return None
     features = pd.read_parquet(folder.require(artifacts.FEATURES, made_by="features"))
