@@ -80,7 +80,7 @@ def try_design(design: tuple[int, int, float, float, int], seed: int, extra: flo
               "between": spread.between}  # fmt: skip
     tested = (n > 0).sum(axis=1) >= 6
     calibration = check_calibration(
-        k - RATE * n, n, tested, level=0.95, n_resamples=199,
+        k - RATE * n, n, n.sum(axis=1) * RATE * (1 - RATE), tested, level=0.95, n_resamples=199,
         generator=np.random.default_rng(seed),
     )  # fmt: skip
     found["calibration"] = float(np.nanmin(np.append(calibration.p_value, 1)) <= 0.05)

@@ -10,7 +10,7 @@ from riskmodel.fairness.gate import check_gate
 from riskmodel.fairness.schema import load_schema
 from riskmodel.fairness.specs import GateSpec
 from riskmodel.pipeline.artifacts import RunFolder
-from riskmodel.pipeline.assessment import read_covariates, read_chosen_predictions
+from riskmodel.pipeline.assessment import read_chosen_predictions, read_covariates
 from riskmodel.pipeline.runs import hold_against_gate, load_run
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UndefinedMetricError, UsageError
-from riskmodel.fairness.assembly import assemble_result
+from riskmodel.fairness.assembly import assemble_result, make_context
 from riskmodel.fairness.context import AuditedRows
 from riskmodel.fairness.groups import Counts, IntArray, flag_pupils, make_groupings, renumber
 from riskmodel.fairness.measures import COMPARED
+from riskmodel.fairness.refits import describe_inputs
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.specs import AuditSpec
 
@@ -146,6 +147,23 @@ def _audit(
     random_state: int,
 ) -> AuditResult:
     """Audit as a specification asks; `features` are the sensitive and the control features."""
+    rows, known = _collect(
+        y_true, risk, features, spec, cluster=cluster, covariates=covariates, cohort=cohort
+    )
+    return assemble_result(rows, spec, n_dropped=int((~known).sum()), random_state=random_state)
+
+
+def _collect(
+    y_true: npt.ArrayLike,
+    risk: npt.ArrayLike,
+    features: pd.DataFrame,
+    spec: AuditSpec,
+    *,
+    cluster: npt.ArrayLike | None,
+    covariates: pd.DataFrame | None = None,
+    cohort: npt.ArrayLike | None = None,
+) -> tuple[AuditedRows, npt.NDArray[np.bool_]]:
+    """Return the pupils with a known label, flagged, and who of all they are."""
     y_array, risk_array = _check_arrays(y_true, risk)
     clusters = None if cluster is None else _number_clusters(cluster)
     cohorts = None if cohort is None else np.asarray(cohort).astype(str)
@@ -175,7 +193,7 @@ def _audit(
         covariates=None if covariates is None else covariates.loc[known].reset_index(drop=True),
         cohorts=None if cohorts is None else cohorts[known],
     )
-    return assemble_result(rows, spec, n_dropped=int((~known).sum()), random_state=random_state)
+    return rows, known
 
 
 def _make_frame(features: pd.DataFrame | pd.Series) -> pd.DataFrame:
@@ -244,6 +262,59 @@ def audit_predictions(
         cohort=predictions["cohort"] if "cohort" in predictions.columns else None,
         random_state=random_state,
     )
+
+
+def audit_inputs(
+    predictions: pd.DataFrame,
+    risks: Mapping[str, npt.ArrayLike],
+    spec: AuditSpec,
+    *,
+    base: str,
+    family: str,
+    proxies: Sequence[str],
+    cluster: str | None = "school_unit",
+    random_state: int,
+) -> dict[str, Any]:
+    """Compare models of the same family with other inputs, on the same pupils.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As for `audit_predictions`; its risks are not read.
+    risks : mapping of str to array-like of float, shape (n,)
+        The pupils' risks by model: `base` and those of `refits.ARMS`.
+    spec : AuditSpec
+        Groups, capacity or threshold, minimum count and level.
+    base : str
+        The model without sensitive attributes.
+    family : str
+        The family of all models.
+    proxies : sequence of str
+        The features that were left out as proxies.
+    cluster : str, optional
+        The column of the clusters; None if pupils are independent.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    dict
+        What `refits.describe_inputs` returns: the part ``inputs`` of `fairness.json`.
+    """
+    rows, known = _collect(
+        predictions["label"].to_numpy(dtype=np.float64),
+        risks[base],
+        predictions[[*spec.sensitive_features, *spec.control_features]],
+        spec,
+        cluster=predictions[cluster] if cluster else None,
+    )
+    others = {
+        name: np.asarray(risk, dtype=np.float64)[known]
+        for name, risk in risks.items()
+        if name != base
+    }
+    context = make_context(rows, spec, random_state)
+    return describe_inputs(context, others, family=family, proxies=proxies)
 
 
 def _check_arrays(y_true: npt.ArrayLike, risk: npt.ArrayLike) -> tuple[Counts, Counts]:

@@ -50,6 +50,7 @@ class CalibrationTest:
 def check_calibration(
     residuals: Array,
     counts: Array,
+    binomial: Array,
     tested: npt.NDArray[np.bool_],
     *,
     level: float,
@@ -62,6 +63,9 @@ def check_calibration(
     ----------
     residuals, counts : numpy.ndarray of float, shape (n_cells, n_units)
         Sums of outcome less risk, and numbers of pupils, by cell and independent unit.
+    binomial : numpy.ndarray of float, shape (n_cells,)
+        What the variance of the cell's sum of residuals would be if pupils were independent
+        and their risks right: the sum of risk times one less risk.
     tested : numpy.ndarray of bool, shape (n_cells,)
         The cells to test.
     level : float
@@ -79,9 +83,10 @@ def check_calibration(
     Notes
     -----
     The statistic is a cell's sum of residuals over the root of the sum of the units' squared
-    residuals. The bootstrap multiplies the residuals of each unit by a random sign, the same
-    in all cells, and the adjusted p-value is the share of resamples whose largest statistic
-    reaches the observed one.
+    residuals, or of the binomial variance where that is larger: a cell with few cases would
+    seem surer than it can be. The bootstrap multiplies the residuals of each unit by a random
+    sign, the same in all cells, and the adjusted p-value is the share of resamples whose
+    largest statistic reaches the observed one.
 
     References
     ----------
@@ -90,7 +95,7 @@ def check_calibration(
     """
     n_cells, n_units = residuals.shape
     sums, sizes = residuals.sum(axis=1), counts.sum(axis=1)
-    scale = np.sqrt((residuals**2).sum(axis=1))
+    scale = np.sqrt(np.maximum((residuals**2).sum(axis=1), binomial))
     usable = tested & (scale > 0)
     signs = generator.choice(np.array([-1.0, 1.0]), size=(n_resamples, n_units))
     drawn = np.abs(signs @ residuals[usable].T) / scale[usable]
@@ -127,7 +132,7 @@ def find_units(context: AuditContext) -> npt.NDArray[np.int64]:
 
 def add_up_cells(
     context: AuditContext, codes: npt.NDArray[np.int64], n_codes: int
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Return the residuals and numbers of pupils by cell and independent unit.
 
     Parameters
@@ -143,6 +148,8 @@ def add_up_cells(
     -------
     residuals, counts : numpy.ndarray of float, shape (n_codes, n_units)
         Sums of outcome less risk, and numbers.
+    binomial : numpy.ndarray of float, shape (n_codes,)
+        Sums of risk times one less risk.
     """
     units = find_units(context)
     shape = (n_codes, int(units.max()) + 1)
@@ -151,7 +158,9 @@ def add_up_cells(
     rest = context.rows.y_true - context.rows.risk
     residuals = np.bincount(flat, weights=rest, minlength=size).astype(np.float64).reshape(shape)
     counts = np.bincount(flat, minlength=size).astype(np.float64).reshape(shape)
-    return residuals, counts
+    spread = context.rows.risk * (1 - context.rows.risk)
+    binomial = np.bincount(codes, weights=spread, minlength=n_codes).astype(np.float64)
+    return residuals, counts, binomial
 
 
 def find_bands(risk: Array) -> npt.NDArray[np.int64]:
@@ -194,16 +203,20 @@ def describe_calibration(context: AuditContext) -> dict[str, Any]:
     groups = context.lattice.members.shape[0]
     n_atoms = context.lattice.members.shape[1]
     bands = find_bands(context.rows.risk)
-    by_band, counts = add_up_cells(context, context.lattice.atoms * N_BANDS + bands,
-                                   n_atoms * N_BANDS)  # fmt: skip
+    by_band, counts, binomial = add_up_cells(
+        context, context.lattice.atoms * N_BANDS + bands, n_atoms * N_BANDS
+    )
     n_units = by_band.shape[1]
     shape = (n_atoms, N_BANDS, n_units)
     members = context.lattice.members
     residuals = np.tensordot(members, by_band.reshape(shape), axes=1)
     sizes = np.tensordot(members, counts.reshape(shape), axes=1)
-    whole = _test(context, residuals.sum(axis=1), sizes.sum(axis=1), "calibration")
+    spread = members @ binomial.reshape(n_atoms, N_BANDS)
+    whole = _test(
+        context, residuals.sum(axis=1), sizes.sum(axis=1), spread.sum(axis=1), "calibration"
+    )
     flat = (groups * N_BANDS, n_units)
-    banded = _test(context, residuals.reshape(flat), sizes.reshape(flat), "bands")
+    banded = _test(context, residuals.reshape(flat), sizes.reshape(flat), spread.ravel(), "bands")
     attributes = [
         {
             "name": grouping.name,
@@ -218,7 +231,9 @@ def describe_calibration(context: AuditContext) -> dict[str, Any]:
     return {"method": method, "curve": describe_curve(context, 0), "attributes": attributes}
 
 
-def _test(context: AuditContext, residuals: Array, counts: Array, part: str) -> CalibrationTest:
+def _test(
+    context: AuditContext, residuals: Array, counts: Array, binomial: Array, part: str
+) -> CalibrationTest:
     """Test cells with enough pupils, in enough clusters; the whole takes no part."""
     spec = context.spec
     tested = counts.sum(axis=1) >= spec.minimum_count
@@ -226,7 +241,7 @@ def _test(context: AuditContext, residuals: Array, counts: Array, part: str) -> 
         tested &= (counts > 0).sum(axis=1) >= MINIMUM_CLUSTERS
     tested[: len(tested) // len(context.lattice.members)] = False
     return check_calibration(
-        residuals, counts, tested, level=spec.level, n_resamples=spec.n_resamples,
+        residuals, counts, binomial, tested, level=spec.level, n_resamples=spec.n_resamples,
         generator=context.generator(part),
     )  # fmt: skip
 

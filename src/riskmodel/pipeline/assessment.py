@@ -11,10 +11,11 @@ from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
-from riskmodel.fairness.audit import audit_predictions
+from riskmodel.fairness.audit import audit_inputs, audit_predictions
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.facts import describe_run, describe_test
+from riskmodel.pipeline.refits import BASE, FAMILY, fit_with_other_inputs
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
@@ -170,7 +171,19 @@ def audit(context: StageContext) -> str:
         covariates=covariates,
         random_state=config.random_state,
     )
-    content = result.to_dict()
+    risks, proxies = fit_with_other_inputs(context, predictions, find_main_point(config, folder))
+    content = result.to_dict() | {
+        "inputs": audit_inputs(
+            predictions,
+            risks,
+            config.audit,
+            base=BASE,
+            family=FAMILY,
+            proxies=proxies,
+            cluster="school_unit" if has_schools else None,
+            random_state=config.random_state,
+        )
+    }
     write_json(folder.path(artifacts.FAIRNESS), content)
     facts = describe_run(config) | describe_test(predictions)
     page = collect_fairness(content, run=facts, language=config.language)

@@ -153,8 +153,8 @@ _EVALUATE = Stage(
 )
 _AUDIT = Stage(
     "audit",
-    (*_SHOWN, "audit", "screening", "random_state"),
-    _artifacts(artifacts.PREDICTIONS, *_TRAINED, artifacts.SUBJECTS, artifacts.FEATURES),
+    (*_SHOWN, "audit", "screening", "models", "random_state"),
+    _artifacts(artifacts.PREDICTIONS, *_TRAINED, artifacts.SUBJECTS, *_TABLES),
     (artifacts.FAIRNESS, artifacts.FAIRNESS_PAGE),
     _audit,
 )

@@ -27,6 +27,7 @@ _DECOMPOSED = ("miss_rate", "false_positive_rate")
 _OVERALL = ("recall", "precision", "false_positive_rate")
 _RATES = ("miss_rate", "false_positive_rate")
 _POLICIES = ("equal_recall", "equal_false_alarms", "level_up")
+_ARMS = ("with_attributes", "without_proxies")
 _FIRST_COLUMNS = {"mitigation": "fairness.mitigation.policy", "gaps": "fairness.gaps.attribute"}
 _VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
 
@@ -280,6 +281,39 @@ def _mitigation(audit: Audit, t: Texts) -> list[Block]:
     return blocks
 
 
+def _inputs(audit: Audit, t: Texts) -> list[Block]:
+    """Return what other inputs would change."""
+    part = audit["inputs"]
+    names = ", ".join(part["proxies"]) or t("fairness.inputs.no_proxies")
+    blocks: list[Block] = [{"kind": "text", "text": t("fairness.inputs.proxies", names=names)}]
+    labels = _labels(audit, t)
+    rows = [
+        {"label": t(f"fairness.inputs.{name}"),
+         "cells": [describe_value(part["arms"][name]["auc"], t, digits=3)]}
+        for name in _ARMS
+    ]  # fmt: skip
+    columns = [t("fairness.inputs.auc")]
+    blocks.append(_table("inputs", columns, rows, t, about=t("fairness.inputs.order")))
+    for number, name in enumerate(_ARMS, start=1):
+        lines = [
+            {
+                "label": labels.get((one["name"], entry["group"]), entry["group"]),
+                "tag": _attribute(audit, one["name"], t),
+                "cells": [_then(entry.get(rate), t) for rate in _RATES],
+            }
+            for one in part["arms"][name]["attributes"]
+            for entry in one["change"].get("groups", [])
+        ]
+        about = t("fairness.inputs.groups", arm=t(f"fairness.inputs.{name}"))
+        if not lines:
+            blocks.append({"kind": "heading", "text": about})
+            blocks.append(_unsaid({"reason": "suppressed"}, t))
+            continue
+        headings = [_rate(rate, t) for rate in _RATES]
+        blocks.append(_table("inputs", headings, lines, t, suffix=str(number), about=about))
+    return blocks
+
+
 def _trends(audit: Audit, t: Texts) -> list[Block]:
     """Return how gaps have changed from cohort to cohort."""
     part = audit["trends"]
@@ -315,6 +349,7 @@ _BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
     "subgroups": _subgroups,
     "decomposition": _decomposition,
     "label_bias": _label_bias,
+    "inputs": _inputs,
     "mitigation": _mitigation,
     "trends": _trends,
 }

@@ -19,17 +19,23 @@ def smallest_p_value(frame: pd.DataFrame, seed: int, rate: float = 0.3) -> float
     np.add.at(residuals, (group, frame["school"]), frame["label"] - rate)
     np.add.at(counts, (group, frame["school"]), 1)
     found = check_calibration(
-        residuals, counts, (counts > 0).sum(axis=1) >= 6,
+        residuals, counts, counts.sum(axis=1) * rate * (1 - rate), (counts > 0).sum(axis=1) >= 6,
         level=0.95, n_resamples=199, generator=np.random.default_rng(seed),
     )  # fmt: skip
     return float(np.nanmin(found.p_value))
 
 
-@pytest.mark.parametrize(("n_schools", "n_groups"), [(12, 4), (20, 12), (60, 4)])
-def test_calibrated_groups_are_seldom_flagged(n_schools: int, n_groups: int) -> None:
+@pytest.mark.parametrize(
+    ("n_schools", "n_groups", "n_pupils"),
+    [(12, 4, 2000), (20, 12, 2000), (60, 4, 2000), (60, 12, 400)],
+)
+def test_calibrated_groups_are_seldom_flagged(n_schools: int, n_groups: int, n_pupils: int) -> None:
     found = [
         smallest_p_value(
-            make_pupils(seed, n_schools=n_schools, n_groups=n_groups, segregation=2), seed
+            make_pupils(
+                seed, n_schools=n_schools, n_groups=n_groups, segregation=2, n_pupils=n_pupils
+            ),
+            seed,
         )
         for seed in range(150)
     ]
