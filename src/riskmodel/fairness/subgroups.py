@@ -169,9 +169,9 @@ def describe_subgroups(context: AuditContext) -> dict[str, Any]:
     chance: subgroups are looked for in one and tested in the other, all candidates of both
     rates together, so that the chance of one false subgroup or more is the audit's level.
     Of subgroups that overlap, the most striking is named. Numbers are shown only if none of
-    the subgroup's cells is small and no other subgroup with numbers overlaps it, so that
-    nothing follows from the difference of two; they are of one half of the schools, of which
-    nothing else is shown.
+    the subgroup's cells is small in either half and no other subgroup with numbers overlaps
+    it, so that nothing follows from the difference of two; they are of one half of the
+    schools.
 
     References
     ----------
@@ -218,7 +218,15 @@ def describe_subgroups(context: AuditContext) -> dict[str, Any]:
                         {"feature": condition.feature, "value": condition.value}
                         for condition in every[at]
                     ],
-                    **_show(context, tested[name], at, inside[at], cells[held], numbered),
+                    **_show(
+                        context,
+                        tested[name],
+                        at,
+                        inside[at],
+                        cells[held],
+                        numbered,
+                        elsewhere=cells[first & _meet(conditions, every[at])],
+                    ),
                 }
                 for at in confirmed
             ],
@@ -277,10 +285,17 @@ def _show(
     inside: Bools,
     cells: npt.NDArray[np.int64],
     numbered: list[Bools],
+    *,
+    elsewhere: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Return the figures of a confirmed subgroup, none where something small would follow."""
+    """Return the figures of a confirmed subgroup, none where something small would follow.
+
+    The subgroup may be a group whose counts over all schools are shown, so its pupils of the
+    other half (`elsewhere`) must not be few either.
+    """
     counts = np.bincount(cells[inside], minlength=4)
-    small = ((counts > 0) & (counts < context.spec.minimum_count)).any()
+    both = np.concatenate([counts, np.bincount(elsewhere, minlength=4)])
+    small = ((both > 0) & (both < context.spec.minimum_count)).any()
     crossed = any((inside & rows).any() and (inside != rows).any() for rows in numbered)
     if small or crossed:
         return {"count": None, "difference": None, "lower": None, "upper": None,

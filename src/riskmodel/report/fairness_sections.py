@@ -181,11 +181,10 @@ def _subgroups(audit: Audit, t: Texts) -> list[Block]:
     blocks: list[Block] = []
     for name in _RATES:
         confirmed = part[name]["confirmed"]
-        blocks.append({"kind": "heading", "text": _rate(name, t)})
         if not confirmed:
             count = part[name]["n_candidates"]
-            key = "fairness.subgroups.none"
-            blocks.append({"kind": "text", "text": t.count(key, count, count=count)})
+            none = t.count("fairness.subgroups.none", count, count=count)
+            blocks.append({"kind": "text", "text": f"{_rate(name, t)}: {none}"})
             continue
         rows = [
             {
@@ -195,7 +194,7 @@ def _subgroups(audit: Audit, t: Texts) -> list[Block]:
             for entry in confirmed
         ]
         columns = _columns("subgroups", ("count", "difference"), t)
-        blocks.append(_table("subgroups", columns, rows, t, suffix=name))
+        blocks.append(_table("subgroups", columns, rows, t, suffix=name, about=_rate(name, t)))
     return blocks
 
 
