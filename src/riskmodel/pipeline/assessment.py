@@ -186,6 +186,7 @@ def audit(context: StageContext) -> str:
     }
     write_json(folder.path(artifacts.FAIRNESS), content)
     facts = describe_run(config) | describe_test(predictions)
+    facts["feature_names"] = _name_features(folder, config.language)
     page = collect_fairness(content, run=facts, language=config.language)
     write_text(folder.path(artifacts.FAIRNESS_PAGE), render_fairness(page))
     log_results(
@@ -237,3 +238,13 @@ def read_covariates(
         )
     joined = predictions[KEYS].merge(features[[*KEYS, *names]], on=KEYS, how="left")
     return joined[list(names)].set_index(predictions.index)
+
+
+def _name_features(folder: RunFolder, language: str) -> dict[str, str]:
+    """Return what features are called in the reader's language, with their windows."""
+    infos = read_json(folder.require(artifacts.FEATURE_INFO, made_by="features"))
+    names = {}
+    for info in infos:
+        parts = [info.get(f"name_{language}"), info.get(f"window_{language}")]
+        names[str(info["name"])] = ", ".join(str(part) for part in parts if part) or info["name"]
+    return names

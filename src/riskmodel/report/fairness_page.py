@@ -60,7 +60,8 @@ def collect_fairness(
     run : mapping
         About the run: `title`, `purpose`, `legal_basis`, `outcome`, `model`, `cohort` (the
         one that was tested), `point`, `prediction_date`, `created`, `is_simulated`,
-        `provenance`. Each may be missing or None.
+        `provenance`, and `feature_names` (by their names in the table). Each may be missing
+        or None.
     language : {"sv", "en"}, default "sv"
         The reader's.
 
@@ -75,7 +76,7 @@ def collect_fairness(
     sections = [
         _section("picture", t("fairness.picture.title"), _figure_blocks(ordered, known, t)),
         _section("tables", t("fairness.tables.title"), _table_blocks(ordered, known, t)),
-        *describe_sections(ordered, t),
+        *describe_sections(ordered, t, feature_names=known.get("feature_names")),
         _section("harms", t("fairness.harms.title"), _harm_blocks(known, t)),
         _section("methods", t("fairness.methods.title"), _method_blocks(ordered, t)),
     ]

@@ -32,7 +32,9 @@ _FIRST_COLUMNS = {"mitigation": "fairness.mitigation.policy", "gaps": "fairness.
 _VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
 
 
-def describe_sections(audit: Audit, t: Texts) -> list[dict[str, Any]]:
+def describe_sections(
+    audit: Audit, t: Texts, *, feature_names: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Return the sections of the page for the parts that the audit has.
 
     Parameters
@@ -41,6 +43,8 @@ def describe_sections(audit: Audit, t: Texts) -> list[dict[str, Any]]:
         `AuditResult.to_dict()`.
     t : Texts
         The reader's language.
+    feature_names : mapping of str to str, optional
+        What features are called in that language, by their names in the table.
 
     Returns
     -------
@@ -48,6 +52,7 @@ def describe_sections(audit: Audit, t: Texts) -> list[dict[str, Any]]:
         Each with `id`, `title` and `blocks`; the blocks begin with what the part asks and how
         to read it.
     """
+    named = _name_proxies(audit, feature_names or {})
     return [
         {
             "id": name,
@@ -56,8 +61,16 @@ def describe_sections(audit: Audit, t: Texts) -> list[dict[str, Any]]:
         }
         for name, build in _BUILDERS.items()
         if name == "scores" or name in audit
-        for blocks in [build(audit, t)]
+        for blocks in [build(named, t)]
     ]
+
+
+def _name_proxies(audit: Audit, feature_names: Mapping[str, str]) -> Audit:
+    """Return the audit with the readers' names of the features that stand in for others."""
+    if "inputs" not in audit:
+        return audit
+    proxies = [feature_names.get(name, name) for name in audit["inputs"]["proxies"]]
+    return {**audit, "inputs": {**audit["inputs"], "proxies": proxies}}
 
 
 def _scores(audit: Audit, t: Texts) -> list[Block]:
@@ -283,7 +296,7 @@ def _mitigation(audit: Audit, t: Texts) -> list[Block]:
 def _inputs(audit: Audit, t: Texts) -> list[Block]:
     """Return what other inputs would change."""
     part = audit["inputs"]
-    names = ", ".join(part["proxies"]) or t("fairness.inputs.no_proxies")
+    names = "; ".join(part["proxies"]) or t("fairness.inputs.no_proxies")
     blocks: list[Block] = [{"kind": "text", "text": t("fairness.inputs.proxies", names=names)}]
     labels = _labels(audit, t)
     rows = [
@@ -302,6 +315,7 @@ def _inputs(audit: Audit, t: Texts) -> list[Block]:
             }
             for one in part["arms"][name]["attributes"]
             for entry in one["change"].get("groups", [])
+            if "reason" not in entry
         ]
         about = t("fairness.inputs.groups", arm=t(f"fairness.inputs.{name}"))
         if not lines:
@@ -318,7 +332,7 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
     part = audit["trends"]
     if "reason" in part:
         return [_unsaid(part, t)]
-    blocks = []
+    blocks: list[Block] = [{"kind": "text", "text": t("fairness.trends.left_out")}]
     cohorts = part["cohorts"]
     for name in _RATES:
         rows = [
@@ -331,7 +345,7 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
                 ],
             }
             for tag, label, entry in _part_entries(audit, "trends", t)
-            if name in entry
+            if name in entry and any(gap["value"] is not None for gap in entry[name]["gaps"])
         ]
         columns = [*cohorts, t("fairness.trends.changed")]
         blocks.append(_table("trends", columns, rows, t, suffix=name, numbers=len(cohorts),
