@@ -24,6 +24,7 @@ from riskmodel.fairness.intervals import Intervals, mean_intervals, rate_interva
 from riskmodel.fairness.label_bias import describe_label_bias
 from riskmodel.fairness.measures import RATES, Quantity
 from riskmodel.fairness.mitigation import describe_mitigation
+from riskmodel.fairness.multicalibration import describe_multicalibration
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.scores import describe_scores
@@ -105,6 +106,7 @@ def split_by_cohort(context: AuditContext) -> dict[str, AuditContext]:
 SECTIONS: dict[str, Callable[[AuditContext], dict[str, Any]]] = {
     "sweep": describe_sweep,
     "calibration": describe_calibration,
+    "multicalibration": describe_multicalibration,
     "gaps": describe_gaps,
     "small_groups": describe_small_groups,
     "subgroups": describe_subgroups,

@@ -146,6 +146,31 @@ def _calibration(audit: Audit, t: Texts) -> list[Block]:
                    rows, t, numbers=1)]  # fmt: skip
 
 
+def _multicalibration(audit: Audit, t: Texts) -> list[Block]:
+    """Return the groups and bands of risk where risks are wrong on other schools too."""
+    part = audit["multicalibration"]
+    if "reason" in part:
+        return [_unsaid(part, t)]
+    if not part["confirmed"]:
+        count = part["n_scanned"]
+        return [{"kind": "text", "text": t.count("fairness.multicalibration.none", count,
+                                                 count=count)}]  # fmt: skip
+    labels = _labels(audit, t)
+    rows = [
+        {
+            "label": labels[cell["attribute"], cell["group"]],
+            "tag": _attribute(audit, cell["attribute"], t),
+            "cells": [
+                {"text": t("fairness.multicalibration.level", number=cell["band"])},
+                describe_points(cell, t),
+            ],
+        }
+        for cell in part["confirmed"]
+    ]
+    columns = _columns("multicalibration", ("band", "difference"), t)
+    return [_table("multicalibration", columns, rows, t)]
+
+
 def _gaps(audit: Audit, t: Texts) -> list[Block]:
     """Return how far groups lie apart."""
     rows = []
@@ -357,6 +382,7 @@ _BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
     "scores": _scores,
     "sweep": _sweep,
     "calibration": _calibration,
+    "multicalibration": _multicalibration,
     "gaps": _gaps,
     "small_groups": _small_groups,
     "subgroups": _subgroups,

@@ -15,8 +15,8 @@ from riskmodel.report.language import load_texts
 
 SIZE = 6000
 PARTS = (
-    "scores", "sweep", "calibration", "gaps", "small_groups", "subgroups", "decomposition",
-    "label_bias", "inputs", "mitigation", "trends",
+    "scores", "sweep", "calibration", "multicalibration", "gaps", "small_groups", "subgroups",
+    "decomposition", "label_bias", "inputs", "mitigation", "trends",
 )  # fmt: skip
 
 
