@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from riskmodel.evaluation.intervals import make_interval
 from riskmodel.evaluation.ranking import measure_auc
@@ -69,10 +69,17 @@ def find_proxies(
         values = column.to_numpy(dtype=np.float64)
         if np.isnan(values).all():
             continue
-        filled = np.where(np.isnan(values), np.nanmin(values) - 1, values)
-        if any(abs(roc_auc_score(inside, filled) - 0.5) >= limit - 0.5 for inside in groups):
+        ranks = rankdata(np.where(np.isnan(values), np.nanmin(values) - 1, values))
+        if any(abs(_find_auc(ranks, inside) - 0.5) >= limit - 0.5 for inside in groups):
             found.append(str(name))
     return tuple(found)
+
+
+def _find_auc(ranks: npt.NDArray[np.float64], inside: npt.NDArray[np.bool_]) -> float:
+    """Return how often a pupil inside ranks above one outside, ties counted half."""
+    n = int(inside.sum())
+    above = float(ranks[inside].sum()) - n * (n + 1) / 2
+    return above / (n * (len(inside) - n))
 
 
 def describe_inputs(

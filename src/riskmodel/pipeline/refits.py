@@ -13,6 +13,7 @@ from riskmodel.core.randomness import derive_seed
 from riskmodel.fairness.refits import ARMS, find_proxies
 from riskmodel.models.specs import ModelSpec
 from riskmodel.models.training import train_candidates
+from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
 
@@ -20,7 +21,7 @@ FAMILY = "logistic"
 """Fitted in seconds; all models that are compared are of this family."""
 
 BASE = "as_trained"
-_FOLDS = 3
+_FOLDS = 2
 
 
 def fit_with_other_inputs(
@@ -63,18 +64,33 @@ def fit_with_other_inputs(
     }
     allowed = {name: config.models.sensitive_inputs for name in inputs}
     allowed[ARMS[0]] = tuple(names)
+    places = pd.MultiIndex.from_frame(table.labels[KEYS])
+    order = places.get_indexer(pd.MultiIndex.from_frame(predictions[KEYS]))
     risks = {}
+    if is_temporal and FAMILY in config.models.candidates:
+        risks[BASE] = _read_trained(context, predictions, point)
     for name, frame in inputs.items():
+        if name in risks:
+            continue
         spec = ModelSpec(
             candidates=(FAMILY,), folds=_FOLDS, sensitive_inputs=allowed[name],
             calibration=config.models.calibration,
         )  # fmt: skip
         fitted = ModellingTable(table.labels, frame, table.infos)
-        risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)
-    places = pd.MultiIndex.from_frame(table.labels[KEYS])
-    wanted = pd.MultiIndex.from_frame(predictions[KEYS])
-    order = places.get_indexer(wanted)
-    return {name: risk[order] for name, risk in risks.items()}, proxies
+        risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)[order]
+    return risks, proxies
+
+
+def _read_trained(
+    context: StageContext, predictions: pd.DataFrame, point: str
+) -> npt.NDArray[np.float64]:
+    """Read the risks that the run's own model of the family gave the same pupils."""
+    path = context.folder.require(artifacts.PREDICTIONS, made_by="train")
+    every = pd.read_parquet(path, columns=[*KEYS, "point", "model", "risk"])
+    own = every[every["point"].eq(point) & every["model"].eq(FAMILY)]
+    places = pd.MultiIndex.from_frame(own[KEYS])
+    order = places.get_indexer(pd.MultiIndex.from_frame(predictions[KEYS]))
+    return own["risk"].to_numpy(dtype=np.float64)[order]
 
 
 def _fit(
