@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from riskmodel.report.cells import (
@@ -11,14 +11,22 @@ from riskmodel.report.cells import (
     describe_points,
     describe_rate,
     describe_value,
-    make_table,
 )
-from riskmodel.report.fairness_findings import name_attribute, name_group
+from riskmodel.report.fairness_tables import (
+    Audit,
+    Block,
+    describe_unsaid_part,
+    describe_verdict,
+    iterate_groups,
+    iterate_part,
+    label_attribute,
+    label_columns,
+    label_groups,
+    label_rate,
+    make_part_table,
+)
 from riskmodel.report.formatting import format_number, format_percent, format_range
 from riskmodel.report.language import Texts
-
-Audit = Mapping[str, Any]
-Block = dict[str, Any]
 
 _SCORES = ("auc", "brier", "calibration_slope", "net_benefit")
 _SMALL = ("base_rate", "miss_rate", "false_positive_rate")
@@ -28,8 +36,6 @@ _OVERALL = ("recall", "precision", "false_positive_rate")
 _RATES = ("miss_rate", "false_positive_rate")
 _POLICIES = ("equal_recall", "equal_false_alarms", "level_up")
 _ARMS = ("with_attributes", "without_proxies")
-_FIRST_COLUMNS = {"mitigation": "fairness.mitigation.policy", "gaps": "fairness.gaps.attribute"}
-_VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
 
 
 def describe_sections(
@@ -77,24 +83,24 @@ def _scores(audit: Audit, t: Texts) -> list[Block]:
     """Return how well risks rank and fit in each group."""
     names = [name for name in _SCORES if name in audit["overall"]["measures"]]
     if not names:
-        return [_unsaid({}, t)]
+        return [describe_unsaid_part({}, t)]
     rows = [
         {"label": label, "tag": tag, "cells": [
             describe_value(entry["measures"].get(name), t, digits=3) for name in names
         ]}
-        for tag, label, entry in _entries(audit, t)
+        for tag, label, entry in iterate_groups(audit, t)
     ]  # fmt: skip
     everyone = {"label": t("fairness.all"), "cells": [
         describe_value(audit["overall"]["measures"][name], t, digits=3) for name in names
     ]}  # fmt: skip
     columns = [t(f"fairness.scores.{name}") for name in names]
-    return [_table("scores", columns, [*rows, everyone], t)]
+    return [make_part_table("scores", columns, [*rows, everyone], t)]
 
 
 def _sweep(audit: Audit, t: Texts) -> list[Block]:
     """Return misses and false alarms over the sizes of the list."""
     blocks: list[Block] = []
-    labels = _labels(audit, t)
+    labels = label_groups(audit, t)
     for number, attribute in enumerate(audit["sweep"]["attributes"], start=1):
         points = attribute["points"]
         if not points:
@@ -114,10 +120,12 @@ def _sweep(audit: Audit, t: Texts) -> list[Block]:
                 for group in (group for name_, group in labels if name_ == attribute["name"])
                 if group in entries
             ]
-            about = f"{_attribute(audit, attribute['name'], t)}: {_rate(name, t)}"
-            table = _table("sweep", columns, rows, t, suffix=f"{number}-{name}", about=about)
+            about = f"{label_attribute(audit, attribute['name'], t)}: {label_rate(name, t)}"
+            table = make_part_table(
+                "sweep", columns, rows, t, suffix=f"{number}-{name}", about=about
+            )
             blocks.append(table | {"slider": t("fairness.sweep.slider")})
-    return blocks or [_unsaid({"reason": "suppressed"}, t)]
+    return blocks or [describe_unsaid_part({"reason": "suppressed"}, t)]
 
 
 def _show_swept(figure: Mapping[str, Any] | None, t: Texts) -> Cell:
@@ -136,30 +144,30 @@ def _calibration(audit: Audit, t: Texts) -> list[Block]:
             "tag": tag,
             "cells": [
                 describe_points(entry["observed_minus_risk"], t),
-                _verdict(entry["observed_minus_risk"]["flagged"], t),
-                _verdict(entry["bands"]["flagged"], t),
+                describe_verdict(entry["observed_minus_risk"]["flagged"], t),
+                describe_verdict(entry["bands"]["flagged"], t),
             ],
         }
-        for tag, label, entry in _part_entries(audit, "calibration", t)
+        for tag, label, entry in iterate_part(audit, "calibration", t)
     ]
-    return [_table("calibration", _columns("calibration", ("level", "verdict", "bands"), t),
-                   rows, t, numbers=1)]  # fmt: skip
+    columns = label_columns("calibration", ("level", "verdict", "bands"), t)
+    return [make_part_table("calibration", columns, rows, t, numbers=1)]
 
 
 def _multicalibration(audit: Audit, t: Texts) -> list[Block]:
     """Return the groups and bands of risk where risks are wrong on other schools too."""
     part = audit["multicalibration"]
     if "reason" in part:
-        return [_unsaid(part, t)]
+        return [describe_unsaid_part(part, t)]
     if not part["confirmed"]:
         count = part["n_scanned"]
         return [{"kind": "text", "text": t.count("fairness.multicalibration.none", count,
                                                  count=count)}]  # fmt: skip
-    labels = _labels(audit, t)
+    labels = label_groups(audit, t)
     rows = [
         {
             "label": labels[cell["attribute"], cell["group"]],
-            "tag": _attribute(audit, cell["attribute"], t),
+            "tag": label_attribute(audit, cell["attribute"], t),
             "cells": [
                 {"text": t("fairness.multicalibration.level", number=cell["band"])},
                 describe_points(cell, t),
@@ -167,18 +175,21 @@ def _multicalibration(audit: Audit, t: Texts) -> list[Block]:
         }
         for cell in part["confirmed"]
     ]
-    columns = _columns("multicalibration", ("band", "difference"), t)
-    return [_table("multicalibration", columns, rows, t)]
+    columns = label_columns("multicalibration", ("band", "difference"), t)
+    return [make_part_table("multicalibration", columns, rows, t)]
 
 
 def _gaps(audit: Audit, t: Texts) -> list[Block]:
     """Return how far groups lie apart."""
     rows = []
-    labels = _labels(audit, t)
+    labels = label_groups(audit, t)
     for attribute in audit["gaps"]["attributes"]:
         for name in _compared(attribute):
             figure = attribute[name]
-            row = {"label": _attribute(audit, attribute["name"], t), "tag": _rate(name, t)}
+            row = {
+                "label": label_attribute(audit, attribute["name"], t),
+                "tag": label_rate(name, t),
+            }
             if "difference" not in figure:
                 rows.append(row | {"cells": [describe_missing(figure, t)] * 5})
                 continue
@@ -189,40 +200,40 @@ def _gaps(audit: Audit, t: Texts) -> list[Block]:
                 {"text": format_number(figure["n_groups"], t.language)},
                 {"text": format_number(figure["difference"] * 100, t.language, 1)},
                 {"text": format_number(figure["between_sd"] * 100, t.language, 1)},
-                _verdict(figure["flagged"], t),
+                describe_verdict(figure["flagged"], t),
                 {"text": f"{group}: {format_percent(highest['value'], t.language)}",
                  "range": ends},
             ]  # fmt: skip
             rows.append(row | {"cells": cells})
     names = ("n_groups", "difference", "between_sd", "verdict", "highest")
-    return [_table("gaps", _columns("gaps", names, t), rows, t, numbers=3)]
+    return [make_part_table("gaps", label_columns("gaps", names, t), rows, t, numbers=3)]
 
 
 def _small_groups(audit: Audit, t: Texts) -> list[Block]:
     """Return rates with borrowed strength, and how many pupils would be needed."""
     rows = []
-    for tag, label, entry in _part_entries(audit, "small_groups", t):
+    for tag, label, entry in iterate_part(audit, "small_groups", t):
         cells = [describe_rate(entry[name]["shrunken"], t) for name in _SMALL]
         needed = [entry[name]["n_needed"] for name in _SMALL if "n_needed" in entry[name]]
         shown = format_number(max(needed), t.language) if needed else ""
         text = t("fairness.small_groups.needed", count=shown) if needed else "–"
         rows.append({"label": label, "tag": tag, "cells": [*cells, {"text": text}]})
-    columns = [*(_rate(name, t) for name in _SMALL), t("fairness.small_groups.n_needed")]
-    return [_table("small_groups", columns, rows, t, numbers=3)]
+    columns = [*(label_rate(name, t) for name in _SMALL), t("fairness.small_groups.n_needed")]
+    return [make_part_table("small_groups", columns, rows, t, numbers=3)]
 
 
 def _subgroups(audit: Audit, t: Texts) -> list[Block]:
     """Return the subgroups that hold on other schools."""
     part = audit["subgroups"]
     if "reason" in part:
-        return [_unsaid(part, t)]
+        return [describe_unsaid_part(part, t)]
     blocks: list[Block] = []
     for name in _RATES:
         confirmed = part[name]["confirmed"]
         if not confirmed:
             count = part[name]["n_candidates"]
             none = t.count("fairness.subgroups.none", count, count=count)
-            blocks.append({"kind": "text", "text": f"{_rate(name, t)}: {none}"})
+            blocks.append({"kind": "text", "text": f"{label_rate(name, t)}: {none}"})
             continue
         rows = [
             {
@@ -231,15 +242,17 @@ def _subgroups(audit: Audit, t: Texts) -> list[Block]:
             }
             for entry in confirmed
         ]
-        columns = _columns("subgroups", ("count", "difference"), t)
-        blocks.append(_table("subgroups", columns, rows, t, suffix=name, about=_rate(name, t)))
+        columns = label_columns("subgroups", ("count", "difference"), t)
+        blocks.append(
+            make_part_table("subgroups", columns, rows, t, suffix=name, about=label_rate(name, t))
+        )
     return blocks
 
 
 def _decomposition(audit: Audit, t: Texts) -> list[Block]:
     """Return which part of a gap lies between schools and which within."""
     if "reason" in audit["decomposition"]:
-        return [_unsaid(audit["decomposition"], t)]
+        return [describe_unsaid_part(audit["decomposition"], t)]
     blocks = []
     for name in _DECOMPOSED:
         rows = [
@@ -253,10 +266,14 @@ def _decomposition(audit: Audit, t: Texts) -> list[Block]:
                     for part in _PARTS
                 ],
             }
-            for tag, label, entry in _part_entries(audit, "decomposition", t)
+            for tag, label, entry in iterate_part(audit, "decomposition", t)
         ]
-        columns = _columns("decomposition", _PARTS, t)
-        blocks.append(_table("decomposition", columns, rows, t, suffix=name, about=_rate(name, t)))
+        columns = label_columns("decomposition", _PARTS, t)
+        blocks.append(
+            make_part_table(
+                "decomposition", columns, rows, t, suffix=name, about=label_rate(name, t)
+            )
+        )
     return blocks
 
 
@@ -270,33 +287,35 @@ def _label_bias(audit: Audit, t: Texts) -> list[Block]:
                 _turning(entry[name][error], t) for name in _RATES for error in ("missed", "false")
             ],
         }
-        for tag, label, entry in _part_entries(audit, "label_bias", t)
+        for tag, label, entry in iterate_part(audit, "label_bias", t)
     ]
     columns = [
-        t(f"fairness.label_bias.{error}", rate=_rate(name, t))
+        t(f"fairness.label_bias.{error}", rate=label_rate(name, t))
         for name in _RATES
         for error in ("missed", "false")
     ]
-    return [_table("label_bias", columns, rows, t)]
+    return [make_part_table("label_bias", columns, rows, t)]
 
 
 def _mitigation(audit: Audit, t: Texts) -> list[Block]:
     """Return what other ways to choose would change."""
     part = audit["mitigation"]
     if "reason" in part:
-        return [_unsaid(part, t)]
+        return [describe_unsaid_part(part, t)]
     blocks: list[Block] = [{"kind": "text", "text": t("fairness.mitigation.legal")}]
-    labels = _labels(audit, t)
+    labels = label_groups(audit, t)
     for number, attribute in enumerate(part["attributes"], start=1):
-        about = _attribute(audit, attribute["name"], t)
+        about = label_attribute(audit, attribute["name"], t)
         policies = {name: attribute["policies"][name] for name in _POLICIES}
         rows = [
             {"label": t(f"fairness.mitigation.{name}"), "cells": _policy(policy, t)}
             for name, policy in policies.items()
         ]
         names = ("entering", "leaving", *_OVERALL)
-        columns = _columns("mitigation", names, t)
-        blocks.append(_table("mitigation", columns, rows, t, suffix=str(number), about=about))
+        columns = label_columns("mitigation", names, t)
+        blocks.append(
+            make_part_table("mitigation", columns, rows, t, suffix=str(number), about=about)
+        )
         shown = {name: policy for name, policy in policies.items() if "groups" in policy}
         if not shown:
             continue
@@ -310,9 +329,9 @@ def _mitigation(audit: Audit, t: Texts) -> list[Block]:
             for name, policy in shown.items()
             for entry in [policy["groups"][place]]
         ]
-        headings = [_rate(rate, t) for rate in _RATES]
+        headings = [label_rate(rate, t) for rate in _RATES]
         blocks.append(
-            _table("mitigation", headings, lines, t, suffix=f"{number}-groups",
+            make_part_table("mitigation", headings, lines, t, suffix=f"{number}-groups",
                    about=t("fairness.mitigation.groups", attribute=about))
         )  # fmt: skip
     return blocks
@@ -323,19 +342,19 @@ def _inputs(audit: Audit, t: Texts) -> list[Block]:
     part = audit["inputs"]
     names = "; ".join(part["proxies"]) or t("fairness.inputs.no_proxies")
     blocks: list[Block] = [{"kind": "text", "text": t("fairness.inputs.proxies", names=names)}]
-    labels = _labels(audit, t)
+    labels = label_groups(audit, t)
     rows = [
         {"label": t(f"fairness.inputs.{name}"),
          "cells": [describe_value(part["arms"][name]["auc"], t, digits=3)]}
         for name in _ARMS
     ]  # fmt: skip
     columns = [t("fairness.inputs.auc")]
-    blocks.append(_table("inputs", columns, rows, t, about=t("fairness.inputs.order")))
+    blocks.append(make_part_table("inputs", columns, rows, t, about=t("fairness.inputs.order")))
     for number, name in enumerate(_ARMS, start=1):
         lines = [
             {
                 "label": labels.get((one["name"], entry["group"]), entry["group"]),
-                "tag": _attribute(audit, one["name"], t),
+                "tag": label_attribute(audit, one["name"], t),
                 "cells": [_then(entry.get(rate), t) for rate in _RATES],
             }
             for one in part["arms"][name]["attributes"]
@@ -345,10 +364,12 @@ def _inputs(audit: Audit, t: Texts) -> list[Block]:
         about = t("fairness.inputs.groups", arm=t(f"fairness.inputs.{name}"))
         if not lines:
             blocks.append({"kind": "heading", "text": about})
-            blocks.append(_unsaid({"reason": "suppressed"}, t))
+            blocks.append(describe_unsaid_part({"reason": "suppressed"}, t))
             continue
-        headings = [_rate(rate, t) for rate in _RATES]
-        blocks.append(_table("inputs", headings, lines, t, suffix=str(number), about=about))
+        headings = [label_rate(rate, t) for rate in _RATES]
+        blocks.append(
+            make_part_table("inputs", headings, lines, t, suffix=str(number), about=about)
+        )
     return blocks
 
 
@@ -356,7 +377,7 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
     """Return how gaps have changed from cohort to cohort."""
     part = audit["trends"]
     if "reason" in part:
-        return [_unsaid(part, t)]
+        return [describe_unsaid_part(part, t)]
     blocks: list[Block] = [{"kind": "text", "text": t("fairness.trends.left_out")}]
     cohorts = part["cohorts"]
     for name in _RATES:
@@ -366,15 +387,15 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
                 "tag": tag,
                 "cells": [
                     *(describe_points(gap, t, key="value") for gap in entry[name]["gaps"]),
-                    _verdict(_any_flagged(entry[name]["changes"]), t),
+                    describe_verdict(_any_flagged(entry[name]["changes"]), t),
                 ],
             }
-            for tag, label, entry in _part_entries(audit, "trends", t)
+            for tag, label, entry in iterate_part(audit, "trends", t)
             if name in entry and any(gap["value"] is not None for gap in entry[name]["gaps"])
         ]
         columns = [*cohorts, t("fairness.trends.changed")]
-        blocks.append(_table("trends", columns, rows, t, suffix=name, numbers=len(cohorts),
-                             about=_rate(name, t)))  # fmt: skip
+        blocks.append(make_part_table("trends", columns, rows, t, suffix=name, numbers=len(cohorts),
+                             about=label_rate(name, t)))  # fmt: skip
     return blocks
 
 
@@ -395,88 +416,9 @@ _BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
 """The sections in the order of the page."""
 
 
-def _entries(audit: Audit, t: Texts) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Give every group with the names of its attribute and itself."""
-    for attribute in audit["attributes"]:
-        for group in attribute["groups"]:
-            yield name_attribute(attribute, t), name_group(group, attribute, t), group
-
-
-def _labels(audit: Audit, t: Texts) -> dict[tuple[str, str], str]:
-    """Return the groups' names for readers, in the order of the page."""
-    return {
-        (attribute["name"], group["group"]): name_group(group, attribute, t)
-        for attribute in audit["attributes"]
-        for group in attribute["groups"]
-    }
-
-
-def _part_entries(
-    audit: Audit, part: str, t: Texts
-) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Give every group's entry in a part of the audit, in the order of the page."""
-    found = {
-        (attribute["name"], entry["group"]): entry
-        for attribute in audit[part]["attributes"]
-        for entry in attribute["groups"]
-    }
-    for (name, group), label in _labels(audit, t).items():
-        if (name, group) in found:
-            yield _attribute(audit, name, t), label, found[name, group]
-
-
-def _attribute(audit: Audit, name: str, t: Texts) -> str:
-    """Return an attribute's name for readers."""
-    return next(name_attribute(one, t) for one in audit["attributes"] if one["name"] == name)
-
-
 def _compared(attribute: Mapping[str, Any]) -> list[str]:
     """Return the rates of an attribute's entry."""
     return [name for name in attribute if name != "name"]
-
-
-def _rate(name: str, t: Texts) -> str:
-    """Return a rate's name for readers."""
-    return (
-        t("fairness.sections.base_rate")
-        if name == "base_rate"
-        else t.named("fairness.measure", name)
-    )
-
-
-def _columns(part: str, names: Sequence[str], t: Texts) -> list[str]:
-    """Return the headings of a part's table."""
-    return [t(f"fairness.{part}.{name}") for name in names]
-
-
-def _table(
-    part: str,
-    columns: Sequence[str],
-    rows: Sequence[Mapping[str, Any]],
-    t: Texts,
-    *,
-    suffix: str = "",
-    about: str = "",
-    numbers: int | None = None,
-) -> Block:
-    """Return a part's table; its first `numbers` columns are numbers, by default all."""
-    caption = about or t(f"fairness.{part}.caption")
-    first = t(_FIRST_COLUMNS.get(part, "fairness.group"))
-    count = len(columns) if numbers is None else numbers
-    headings = [(first, False), *((label, at < count) for at, label in enumerate(columns))]
-    name = "-".join(text for text in (part.replace("_", "-"), suffix.replace("_", "-")) if text)
-    return make_table(f"{name}-table", caption, headings, rows)
-
-
-def _unsaid(part: Mapping[str, Any], t: Texts) -> Block:
-    """Return why a part cannot be said."""
-    reason = describe_missing(part, t)["reason"]
-    return {"kind": "text", "text": t("fairness.sections.unsaid", reason=reason)}
-
-
-def _verdict(flagged: bool | None, t: Texts) -> Cell:
-    """Return what can be said of a test."""
-    return {"text": t(f"fairness.verdict.{_VERDICTS[flagged]}"), "is_strong": flagged is True}
 
 
 def _any_flagged(changes: Sequence[Mapping[str, Any]]) -> bool | None:
