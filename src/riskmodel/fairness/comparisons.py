@@ -6,6 +6,7 @@ false flag or more, where nothing differs, is the level that was asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -179,6 +180,35 @@ def compare_groups(
         name: _summarise(contrast, statistics[name], critical * errors[name], largest, method)
         for name, contrast in contrasts.items()
     }
+
+
+def flag_by_holm(figures: Sequence[dict[str, Any]], limit: float) -> None:
+    """Mark what is significant after Holm's correction.
+
+    Parameters
+    ----------
+    figures : sequence of dict
+        Each with its `p_value`; their `flagged` is set.
+    limit : float
+        The chance of one false flag or more, where nothing differs.
+
+    References
+    ----------
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+    Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> figures = [{"p_value": 0.04}, {"p_value": 0.001}]
+    >>> flag_by_holm(figures, 0.05)
+    >>> [figure["flagged"] for figure in figures]
+    [True, True]
+    """
+    is_open = True
+    ranked = sorted(figures, key=lambda figure: float(figure["p_value"]))
+    for place, figure in enumerate(ranked):
+        is_open = is_open and figure["p_value"] <= limit / (len(ranked) - place)
+        figure["flagged"] = is_open
 
 
 def _make_contrast(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from riskmodel.fairness.comparisons import NO_VARIATION, TOO_FEW
+from riskmodel.fairness.comparisons import NO_VARIATION, TOO_FEW, flag_by_holm
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import Counts
 from riskmodel.fairness.intervals import MINIMUM_CLUSTERS, ratio_variance
@@ -141,7 +141,9 @@ def describe_gaps(context: AuditContext) -> dict[str, Any]:
         }}
         for grouping, numbers in iterate_attributes(context)
     ]  # fmt: skip
-    _flag(attributes, context.spec.compared, 1 - context.spec.level)
+    names = context.spec.compared
+    tested = [entry[name] for entry in attributes for name in names if "p_value" in entry[name]]
+    flag_by_holm(tested, 1 - context.spec.level)
     method = BOOTSTRAP if context.is_clustered else PERMUTATION
     return {"method": method, "attributes": attributes}
 
@@ -186,13 +188,3 @@ def _describe_rate(
             "upper": float(shrunken.upper[highest]),
         },
     }
-
-
-def _flag(attributes: list[dict[str, Any]], names: tuple[str, ...], limit: float) -> None:
-    """Mark what is significant after Holm's correction."""
-    tested = [entry[name] for entry in attributes for name in names if "p_value" in entry[name]]
-    tested.sort(key=lambda figure: float(figure["p_value"]))
-    is_open = True
-    for place, figure in enumerate(tested):
-        is_open = is_open and figure["p_value"] <= limit / (len(tested) - place)
-        figure["flagged"] = is_open

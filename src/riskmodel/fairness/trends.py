@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from riskmodel.fairness.comparisons import TOO_FEW
+from riskmodel.fairness.comparisons import TOO_FEW, flag_by_holm
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import Counts
 from riskmodel.fairness.intervals import MINIMUM_CLUSTERS
@@ -92,7 +92,7 @@ def describe_trends(contexts: Mapping[str, AuditContext]) -> dict[str, Any]:
         for change in group[name]["changes"]
         if change.get("p_value") is not None
     ]
-    _flag(changes, 1 - first.spec.level)
+    flag_by_holm(changes, 1 - first.spec.level)
     return {"cohorts": names, "method": METHOD, "attributes": attributes}
 
 
@@ -145,12 +145,3 @@ def _show_gap(found: tuple[float, float, float] | str, level: float) -> dict[str
     value, variance, freedom = found
     half = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance))
     return {"value": value, "lower": value - half, "upper": value + half}
-
-
-def _flag(changes: list[dict[str, Any]], limit: float) -> None:
-    """Mark what is significant after Holm's correction."""
-    changes.sort(key=lambda change: float(change["p_value"]))
-    is_open = True
-    for place, change in enumerate(changes):
-        is_open = is_open and change["p_value"] <= limit / (len(changes) - place)
-        change["flagged"] = is_open
