@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -34,16 +36,34 @@ def test_without_java_it_is_named(monkeypatch, tmp_path):
         check_installed()
 
 
-def test_a_java_that_does_not_start_is_a_clear_error(monkeypatch, tmp_path):
+OPEN = """
+import pathlib, sys
+from riskmodel.engine.session import open_engine
+from riskmodel.engine.specs import EngineSpec
+from riskmodel.errors import MissingExtraError
+try:
+    with open_engine(EngineSpec(kind="spark", temporary_folder=pathlib.Path(sys.argv[1]))):
+        pass
+except MissingExtraError as error:
+    print(error)
+"""
+"""A process of its own: another test may have Spark open in this one."""
+
+
+def test_a_java_that_does_not_start_is_a_clear_error(tmp_path):
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     program.chmod(0o755)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     folder = tmp_path / "spill"
-    spec = EngineSpec(kind="spark", temporary_folder=folder)
-    with pytest.raises(MissingExtraError, match="17 or 21"), open_engine(spec):
-        pass
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN, str(folder)],
+        env={**os.environ, "JAVA_HOME": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert "17 or 21" in done.stdout
     assert list(folder.iterdir()) == []
 
 
