@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UndefinedMetricError, UsageError
 from riskmodel.fairness.assembly import assemble_result, make_context
-from riskmodel.fairness.context import AuditedRows
+from riskmodel.fairness.context import AuditContext, AuditedRows
 from riskmodel.fairness.groups import Counts, IntArray, flag_pupils, make_groupings, renumber
 from riskmodel.fairness.measures import COMPARED
-from riskmodel.fairness.refits import describe_inputs
+from riskmodel.fairness.refits import describe_inputs, describe_retraining
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.specs import AuditSpec
 
@@ -301,20 +301,70 @@ def audit_inputs(
     dict
         What `refits.describe_inputs` returns: the part ``inputs`` of `fairness.json`.
     """
-    rows, known = _collect(
-        predictions["label"].to_numpy(dtype=np.float64),
-        risks[base],
-        predictions[[*spec.sensitive_features, *spec.control_features]],
-        spec,
-        cluster=predictions[cluster] if cluster else None,
-    )
+    context, known = _make_base_context(predictions, risks[base], spec, cluster, random_state)
     others = {
         name: np.asarray(risk, dtype=np.float64)[known]
         for name, risk in risks.items()
         if name != base
     }
-    context = make_context(rows, spec, random_state)
     return describe_inputs(context, others, family=family, proxies=proxies)
+
+
+def audit_retraining(
+    predictions: pd.DataFrame,
+    base_risk: npt.ArrayLike,
+    risks: Mapping[tuple[str, str], npt.ArrayLike],
+    spec: AuditSpec,
+    *,
+    family: str,
+    cluster: str | None = "school_unit",
+    random_state: int,
+) -> dict[str, Any]:
+    """Compare a model with the same one trained with an eye to groups, on the same pupils.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        As for `audit_predictions`; its risks are not read.
+    base_risk : array-like of float, shape (n,)
+        The pupils' risks by the model that is trained without that.
+    risks : mapping of (str, str) to array-like of float, shape (n,)
+        Their scores by attribute and method.
+    spec : AuditSpec
+        Groups, capacity or threshold, minimum count and level.
+    family : str
+        The family of all models.
+    cluster : str, optional
+        The column of the clusters; None if pupils are independent.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    dict
+        What `refits.describe_retraining` returns: the part ``retraining`` of `fairness.json`.
+    """
+    context, known = _make_base_context(predictions, base_risk, spec, cluster, random_state)
+    others = {key: np.asarray(risk, dtype=np.float64)[known] for key, risk in risks.items()}
+    return describe_retraining(context, others, family=family)
+
+
+def _make_base_context(
+    predictions: pd.DataFrame,
+    risk: npt.ArrayLike,
+    spec: AuditSpec,
+    cluster: str | None,
+    random_state: int,
+) -> tuple[AuditContext, npt.NDArray[np.bool_]]:
+    """Return the audit that other models are compared with, and whose labels are known."""
+    rows, known = _collect(
+        predictions["label"].to_numpy(dtype=np.float64),
+        risk,
+        predictions[[*spec.sensitive_features, *spec.control_features]],
+        spec,
+        cluster=predictions[cluster] if cluster else None,
+    )
+    return make_context(rows, spec, random_state), known
 
 
 def _check_arrays(y_true: npt.ArrayLike, risk: npt.ArrayLike) -> tuple[Counts, Counts]:

@@ -189,6 +189,29 @@ def ratio_variance(tops: Array, bottoms: Array) -> Array:
     return variance
 
 
+def influence_limits(value: float, influence: Array, level: float) -> tuple[float, float]:
+    """Return limits of a figure from what each cluster has added to its error.
+
+    Parameters
+    ----------
+    value : float
+        The figure.
+    influence : numpy.ndarray of shape (n_clusters,)
+        Each cluster's part of the linearised figure; they add up to 0.
+    level : float
+        The confidence level.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Lower and upper limit, by t with one degree of freedom less than clusters.
+    """
+    n = len(influence)
+    variance = float(ratio_variance(influence[None], np.ones((1, n)))[0]) * n**2
+    half = float(_t_quantile(np.array([n]), level)[0]) * float(np.sqrt(variance))
+    return value - half, value + half
+
+
 def find_design_effect(successes: Array, trials: Array) -> float:
     """Return by how much clustering inflates the variance of the overall rate.
 

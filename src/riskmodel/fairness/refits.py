@@ -16,8 +16,8 @@ from riskmodel.evaluation.ranking import measure_auc
 from riskmodel.fairness.calibration import find_units
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import flag_pupils, make_groupings
+from riskmodel.fairness.list_changes import describe_change
 from riskmodel.fairness.measures import NO_POSITIVES
-from riskmodel.fairness.mitigation import describe_change
 from riskmodel.fairness.scores import make_group_sample
 from riskmodel.fairness.small_groups import iterate_attributes
 from riskmodel.privacy.disclosure import SUPPRESSED
@@ -129,6 +129,45 @@ def describe_inputs(
         ]
         arms[name] = {"auc": _compare_auc(context, risks[name]), "attributes": attributes}
     return {"family": family, "proxies": list(proxies), "arms": arms}
+
+
+def describe_retraining(
+    context: AuditContext, risks: Mapping[tuple[str, str], npt.NDArray[np.float64]], *, family: str
+) -> dict[str, Any]:
+    """Return what training with an eye to each attribute's groups would change.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit of the model that was trained in the same way without that.
+    risks : mapping of (str, str) to numpy.ndarray of float, shape (n,)
+        The same pupils' scores by attribute and method; the list has as many places.
+    family : str
+        The family of all models.
+
+    Returns
+    -------
+    dict
+        `family` and `attributes`: each has its `name` and, by method, what the list would
+        change (as under `mitigation`).
+    """
+    units = find_units(context)
+    places = int(context.rows.is_flagged.sum())
+    attributes = []
+    for grouping, numbers in iterate_attributes(context):
+        if len(grouping.features) > 1:
+            continue
+        hidden = context.hidden["inner"][numbers]
+        methods = {
+            method: describe_change(
+                context, grouping, hidden,
+                flag_pupils(risk, threshold=None, capacity=max(places, 1)), units,
+            )
+            for (name, method), risk in risks.items()
+            if name == grouping.name
+        }  # fmt: skip
+        attributes.append({"name": grouping.name, "methods": methods})
+    return {"family": family, "attributes": attributes}
 
 
 def _compare_auc(context: AuditContext, risk: npt.NDArray[np.float64]) -> dict[str, Any]:

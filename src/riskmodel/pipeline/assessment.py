@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.config.models import RunConfig
@@ -11,11 +12,17 @@ from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
-from riskmodel.fairness.audit import audit_inputs, audit_predictions
+from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
+from riskmodel.fairness.groups import flag_pupils
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.facts import describe_run, describe_test
-from riskmodel.pipeline.refits import BASE, FAMILY, fit_with_other_inputs
+from riskmodel.pipeline.refits import (
+    BASE,
+    FAMILY,
+    fit_with_groups_in_view,
+    fit_with_other_inputs,
+)
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
@@ -171,19 +178,7 @@ def audit(context: StageContext) -> str:
         covariates=covariates,
         random_state=config.random_state,
     )
-    risks, proxies = fit_with_other_inputs(context, predictions, find_main_point(config, folder))
-    content = result.to_dict() | {
-        "inputs": audit_inputs(
-            predictions,
-            risks,
-            config.audit,
-            base=BASE,
-            family=FAMILY,
-            proxies=proxies,
-            cluster="school_unit" if has_schools else None,
-            random_state=config.random_state,
-        )
-    }
+    content = result.to_dict() | _audit_refits(context, predictions, has_schools=has_schools)
     write_json(folder.path(artifacts.FAIRNESS), content)
     facts = describe_run(config) | describe_test(predictions)
     facts["feature_names"] = _name_features(folder, config.language)
@@ -195,6 +190,33 @@ def audit(context: StageContext) -> str:
     )
     flags = result.comparisons_frame()["flagged"]
     return f"{int(flags.eq(True).sum())} of {len(flags)} comparisons flagged"
+
+
+def _audit_refits(
+    context: StageContext, predictions: pd.DataFrame, *, has_schools: bool
+) -> dict[str, Any]:
+    """Return the parts of the audit for which the model is fitted anew."""
+    config = context.config
+    point = find_main_point(config, context.folder)
+    cluster = "school_unit" if has_schools else None
+    seed = config.random_state
+    inputs, proxies = fit_with_other_inputs(context, predictions, point)
+    flagged = flag_pupils(
+        inputs[BASE], threshold=config.audit.threshold, capacity=config.audit.capacity
+    )
+    base, mitigated = fit_with_groups_in_view(
+        context, predictions, point, share=float(np.clip(flagged.mean(), 0.01, 0.99))
+    )
+    return {
+        "inputs": audit_inputs(
+            predictions, inputs, config.audit, base=BASE, family=FAMILY, proxies=proxies,
+            cluster=cluster, random_state=seed,
+        ),
+        "retraining": audit_retraining(
+            predictions, base, mitigated, config.audit, family=FAMILY, cluster=cluster,
+            random_state=seed,
+        ),
+    }  # fmt: skip
 
 
 def read_covariates(

@@ -1,4 +1,4 @@
-"""Fitting the model anew with other inputs, for the audit."""
+"""Fitting the model anew for the audit: with other inputs, and with an eye to groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pandas as pd
 
 from riskmodel.cohort.specs import TemporalSplit
 from riskmodel.core.randomness import derive_seed
+from riskmodel.fairness.groups import make_groupings
 from riskmodel.fairness.refits import ARMS, find_proxies
+from riskmodel.models.folds import assign_folds
+from riskmodel.models.mitigated import fit_mitigated
 from riskmodel.models.specs import ModelSpec
 from riskmodel.models.training import train_candidates
 from riskmodel.pipeline import artifacts
@@ -46,14 +49,9 @@ def fit_with_other_inputs(
         The features that were left out as proxies.
     """
     config = context.config
-    table = read_modelling_table(config, context.folder)
-    table = table.select(table.labels["point"] == point)
-    names = list(config.audit.sensitive_features)
-    attributes = read_attributes(context.folder, table.labels)[names]
+    table, attributes, training = _read_training(context, point)
+    names = list(attributes.columns)
     is_temporal = isinstance(config.split, TemporalSplit)
-    training = table.labels["label"].notna()
-    if is_temporal:
-        training &= table.labels["split"].eq("train")
     proxies = find_proxies(table.inputs[training], attributes[training])
     dummies = pd.get_dummies(attributes.astype("str"), prefix_sep="=", dtype=float)
     own = [name for name in table.inputs.columns if name not in dummies.columns]
@@ -64,8 +62,7 @@ def fit_with_other_inputs(
     }
     allowed = {name: config.models.sensitive_inputs for name in inputs}
     allowed[ARMS[0]] = tuple(names)
-    places = pd.MultiIndex.from_frame(table.labels[KEYS])
-    order = places.get_indexer(pd.MultiIndex.from_frame(predictions[KEYS]))
+    order = _find_rows(table.labels, predictions)
     risks = {}
     if is_temporal and FAMILY in config.models.candidates:
         risks[BASE] = _read_trained(context, predictions, point)
@@ -81,6 +78,84 @@ def fit_with_other_inputs(
     return risks, proxies
 
 
+def fit_with_groups_in_view(
+    context: StageContext, predictions: pd.DataFrame, point: str, *, share: float
+) -> tuple[npt.NDArray[np.float64], dict[tuple[str, str], npt.NDArray[np.float64]]]:
+    """Fit the model as it is and, for each sensitive attribute, with an eye to its groups.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+    predictions : pandas.DataFrame
+        One row per pupil to predict, with subject and prediction date.
+    point : str
+        The prediction point.
+    share : float
+        The share of the pupils who have a place.
+
+    Returns
+    -------
+    base : numpy.ndarray of float, shape (n,)
+        Risks by the model as it is.
+    risks : dict of (str, str) to numpy.ndarray of float, shape (n,)
+        Scores by attribute and method of `mitigated.METHODS`.
+    """
+    config = context.config
+    table, attributes, training = _read_training(context, point)
+    X, rows = table.inputs.to_numpy(dtype=np.float64), training.to_numpy()
+    y = table.labels["label"].to_numpy(dtype=np.float64)
+    codes = {
+        grouping.name: grouping.codes.astype(np.int64)
+        for grouping in make_groupings(attributes)
+    }  # fmt: skip
+    schools = table.labels["school_unit"]
+    units = None if schools.isna().all() else pd.factorize(schools, use_na_sentinel=False)[0]
+    seed = derive_seed(config.random_state, "audit", "groups")
+    if isinstance(config.split, TemporalSplit):
+        parts = [(rows, np.ones(len(rows), dtype=bool))]
+    else:
+        folds = np.full(len(rows), -1)
+        folds[rows], _ = assign_folds(
+            y[rows], None if units is None else units[rows], n_folds=_FOLDS, random_state=seed
+        )
+        parts = [(rows & (folds != number), folds == number) for number in range(_FOLDS)]
+        parts[0] = (parts[0][0], parts[0][1] | ~rows)
+    base = np.full(len(rows), np.nan)
+    risks: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
+    for learn, predict in parts:
+        base[predict], found = fit_mitigated(
+            X[learn], y[learn], None if units is None else units[learn],
+            {name: numbers[learn] for name, numbers in codes.items()}, X[predict],
+            share=share, random_state=seed,
+        )  # fmt: skip
+        for key, scores in found.items():
+            risks.setdefault(key, base.copy())[predict] = scores
+    order = _find_rows(table.labels, predictions)
+    return base[order], {key: scores[order] for key, scores in risks.items()}
+
+
+def _read_training(
+    context: StageContext, point: str
+) -> tuple[ModellingTable, pd.DataFrame, pd.Series[bool]]:
+    """Read a point's inputs and sensitive attributes, and which rows a model is trained on."""
+    config = context.config
+    table = read_modelling_table(config, context.folder)
+    table = table.select(table.labels["point"] == point)
+    names = list(config.audit.sensitive_features)
+    attributes = read_attributes(context.folder, table.labels)[names]
+    training = table.labels["label"].notna()
+    if isinstance(config.split, TemporalSplit):
+        training &= table.labels["split"].eq("train")
+    return table, attributes, training
+
+
+def _find_rows(table: pd.DataFrame, wanted: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return where the pupils of one table stand in another."""
+    places = pd.MultiIndex.from_frame(table[KEYS])
+    return places.get_indexer(pd.MultiIndex.from_frame(wanted[KEYS]))
+
+
 def _read_trained(
     context: StageContext, predictions: pd.DataFrame, point: str
 ) -> npt.NDArray[np.float64]:
@@ -88,9 +163,7 @@ def _read_trained(
     path = context.folder.require(artifacts.PREDICTIONS, made_by="train")
     every = pd.read_parquet(path, columns=[*KEYS, "point", "model", "risk"])
     own = every[every["point"].eq(point) & every["model"].eq(FAMILY)]
-    places = pd.MultiIndex.from_frame(own[KEYS])
-    order = places.get_indexer(pd.MultiIndex.from_frame(predictions[KEYS]))
-    return own["risk"].to_numpy(dtype=np.float64)[order]
+    return own["risk"].to_numpy(dtype=np.float64)[_find_rows(own, predictions)]
 
 
 def _fit(

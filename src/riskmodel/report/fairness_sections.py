@@ -12,7 +12,13 @@ from riskmodel.report.cells import (
     describe_rate,
     describe_value,
 )
+from riskmodel.report.fairness_remedies import (
+    describe_inputs,
+    describe_mitigation,
+    describe_retraining,
+)
 from riskmodel.report.fairness_tables import (
+    SHOWN_RATES,
     Audit,
     Block,
     describe_unsaid_part,
@@ -31,11 +37,6 @@ from riskmodel.report.language import Texts
 _SCORES = ("auc", "brier", "calibration_slope", "net_benefit")
 _SMALL = ("base_rate", "miss_rate", "false_positive_rate")
 _PARTS = ("gap", "between", "within")
-_DECOMPOSED = ("miss_rate", "false_positive_rate")
-_OVERALL = ("recall", "precision", "false_positive_rate")
-_RATES = ("miss_rate", "false_positive_rate")
-_POLICIES = ("equal_recall", "equal_false_alarms", "level_up")
-_ARMS = ("with_attributes", "without_proxies")
 
 
 def describe_sections(
@@ -106,7 +107,7 @@ def _sweep(audit: Audit, t: Texts) -> list[Block]:
         if not points:
             continue
         columns = [format_percent(point["capacity"], t.language, 1) for point in points]
-        for name in _RATES:
+        for name in SHOWN_RATES:
             entries = {
                 entry["group"]: [one for point in points for one in point["groups"]
                                  if one["group"] == entry["group"]]
@@ -228,7 +229,7 @@ def _subgroups(audit: Audit, t: Texts) -> list[Block]:
     if "reason" in part:
         return [describe_unsaid_part(part, t)]
     blocks: list[Block] = []
-    for name in _RATES:
+    for name in SHOWN_RATES:
         confirmed = part[name]["confirmed"]
         if not confirmed:
             count = part[name]["n_candidates"]
@@ -254,7 +255,7 @@ def _decomposition(audit: Audit, t: Texts) -> list[Block]:
     if "reason" in audit["decomposition"]:
         return [describe_unsaid_part(audit["decomposition"], t)]
     blocks = []
-    for name in _DECOMPOSED:
+    for name in SHOWN_RATES:
         rows = [
             {
                 "label": label,
@@ -284,93 +285,19 @@ def _label_bias(audit: Audit, t: Texts) -> list[Block]:
             "label": label,
             "tag": tag,
             "cells": [
-                _turning(entry[name][error], t) for name in _RATES for error in ("missed", "false")
+                _turning(entry[name][error], t)
+                for name in SHOWN_RATES
+                for error in ("missed", "false")
             ],
         }
         for tag, label, entry in iterate_part(audit, "label_bias", t)
     ]
     columns = [
         t(f"fairness.label_bias.{error}", rate=label_rate(name, t))
-        for name in _RATES
+        for name in SHOWN_RATES
         for error in ("missed", "false")
     ]
     return [make_part_table("label_bias", columns, rows, t)]
-
-
-def _mitigation(audit: Audit, t: Texts) -> list[Block]:
-    """Return what other ways to choose would change."""
-    part = audit["mitigation"]
-    if "reason" in part:
-        return [describe_unsaid_part(part, t)]
-    blocks: list[Block] = [{"kind": "text", "text": t("fairness.mitigation.legal")}]
-    labels = label_groups(audit, t)
-    for number, attribute in enumerate(part["attributes"], start=1):
-        about = label_attribute(audit, attribute["name"], t)
-        policies = {name: attribute["policies"][name] for name in _POLICIES}
-        rows = [
-            {"label": t(f"fairness.mitigation.{name}"), "cells": _policy(policy, t)}
-            for name, policy in policies.items()
-        ]
-        names = ("entering", "leaving", *_OVERALL)
-        columns = label_columns("mitigation", names, t)
-        blocks.append(
-            make_part_table("mitigation", columns, rows, t, suffix=str(number), about=about)
-        )
-        shown = {name: policy for name, policy in policies.items() if "groups" in policy}
-        if not shown:
-            continue
-        lines = [
-            {
-                "label": labels.get((attribute["name"], entry["group"]), entry["group"]),
-                "tag": t(f"fairness.mitigation.{name}"),
-                "cells": [_then(entry.get(rate), t) for rate in _RATES],
-            }
-            for place in range(len(next(iter(shown.values()))["groups"]))
-            for name, policy in shown.items()
-            for entry in [policy["groups"][place]]
-        ]
-        headings = [label_rate(rate, t) for rate in _RATES]
-        blocks.append(
-            make_part_table("mitigation", headings, lines, t, suffix=f"{number}-groups",
-                   about=t("fairness.mitigation.groups", attribute=about))
-        )  # fmt: skip
-    return blocks
-
-
-def _inputs(audit: Audit, t: Texts) -> list[Block]:
-    """Return what other inputs would change."""
-    part = audit["inputs"]
-    names = "; ".join(part["proxies"]) or t("fairness.inputs.no_proxies")
-    blocks: list[Block] = [{"kind": "text", "text": t("fairness.inputs.proxies", names=names)}]
-    labels = label_groups(audit, t)
-    rows = [
-        {"label": t(f"fairness.inputs.{name}"),
-         "cells": [describe_value(part["arms"][name]["auc"], t, digits=3)]}
-        for name in _ARMS
-    ]  # fmt: skip
-    columns = [t("fairness.inputs.auc")]
-    blocks.append(make_part_table("inputs", columns, rows, t, about=t("fairness.inputs.order")))
-    for number, name in enumerate(_ARMS, start=1):
-        lines = [
-            {
-                "label": labels.get((one["name"], entry["group"]), entry["group"]),
-                "tag": label_attribute(audit, one["name"], t),
-                "cells": [_then(entry.get(rate), t) for rate in _RATES],
-            }
-            for one in part["arms"][name]["attributes"]
-            for entry in one["change"].get("groups", [])
-            if "reason" not in entry
-        ]
-        about = t("fairness.inputs.groups", arm=t(f"fairness.inputs.{name}"))
-        if not lines:
-            blocks.append({"kind": "heading", "text": about})
-            blocks.append(describe_unsaid_part({"reason": "suppressed"}, t))
-            continue
-        headings = [label_rate(rate, t) for rate in _RATES]
-        blocks.append(
-            make_part_table("inputs", headings, lines, t, suffix=str(number), about=about)
-        )
-    return blocks
 
 
 def _trends(audit: Audit, t: Texts) -> list[Block]:
@@ -380,7 +307,7 @@ def _trends(audit: Audit, t: Texts) -> list[Block]:
         return [describe_unsaid_part(part, t)]
     blocks: list[Block] = [{"kind": "text", "text": t("fairness.trends.left_out")}]
     cohorts = part["cohorts"]
-    for name in _RATES:
+    for name in SHOWN_RATES:
         rows = [
             {
                 "label": label,
@@ -409,8 +336,9 @@ _BUILDERS: dict[str, Callable[[Audit, Texts], list[Block]]] = {
     "subgroups": _subgroups,
     "decomposition": _decomposition,
     "label_bias": _label_bias,
-    "inputs": _inputs,
-    "mitigation": _mitigation,
+    "inputs": describe_inputs,
+    "mitigation": describe_mitigation,
+    "retraining": describe_retraining,
     "trends": _trends,
 }
 """The sections in the order of the page."""
@@ -447,20 +375,3 @@ def _turning(figure: Mapping[str, Any], t: Texts) -> Cell:
     number = format_number(figure["number"], t.language)
     share = format_percent(figure["share"], t.language, 1)
     return {"text": number, "range": t("fairness.label_bias.share", share=share)}
-
-
-def _policy(policy: Mapping[str, Any], t: Texts) -> list[Cell]:
-    """Return what a way to choose would change for all."""
-    if "reason" in policy:
-        return [describe_missing(policy, t)] * (2 + len(_OVERALL))
-    moved = [{"text": format_number(policy[name], t.language)} for name in ("entering", "leaving")]
-    changes = [describe_points(policy["overall"][name], t, key="value") for name in _OVERALL]
-    return [*moved, *changes]
-
-
-def _then(figure: Mapping[str, Any] | None, t: Texts) -> Cell:
-    """Return a group's rate today and then."""
-    if figure is None or figure["today"] is None or figure["then"] is None:
-        return describe_missing({"reason": "suppressed"} if figure is None else {}, t)
-    today, then = (format_percent(figure[when], t.language) for when in ("today", "then"))
-    return {"text": f"{today} → {then}"}

@@ -12,7 +12,14 @@ from riskmodel.report.language import Texts
 Audit = Mapping[str, Any]
 Block = dict[str, Any]
 
-_FIRST_COLUMNS = {"mitigation": "fairness.mitigation.policy", "gaps": "fairness.gaps.attribute"}
+SHOWN_RATES = ("miss_rate", "false_positive_rate")
+"""The rates that every part of the page shows: whom it misses, and whom it alarms about in vain."""
+
+_FIRST_COLUMNS = {
+    "mitigation": "fairness.mitigation.policy",
+    "gaps": "fairness.gaps.attribute",
+    "retraining": "fairness.mitigation.policy",
+}
 _VERDICTS: dict[bool | None, str] = {True: "differs", False: "no_sure_difference", None: "unsaid"}
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from riskmodel.fairness.audit import audit
-from riskmodel.fairness.mitigation import rank_within_groups
+from riskmodel.fairness.context import AuditedRows
+from riskmodel.fairness.groups import flag_pupils
+from riskmodel.fairness.policies import choose_pupils, rank_within_groups
 
 SIZE = 8000
 
@@ -99,3 +101,51 @@ def test_few_schools_cannot_be_said() -> None:
     frame = make_pupils()
     frame["school"] = frame["school"] % 8
     assert describe(frame) == {"reason": "too_few"}
+
+
+def test_the_frontier_goes_from_today_to_equal_recall() -> None:
+    attribute = describe(make_pupils())["attributes"][0]
+    frontier = attribute["frontier"]
+    assert frontier["group"] == "b"
+    gaps = [frontier["gap"], *(step["gap"] for step in frontier["steps"])]
+    values = [gap["value"] for gap in gaps]
+    assert values == sorted(values)
+    assert values[0] < -0.2
+    assert abs(values[-1]) < 0.05
+    assert all(gap["lower"] < gap["value"] < gap["upper"] for gap in gaps)
+    last = {**frontier["steps"][-1]}
+    del last["step"], last["gap"]
+    assert last.items() <= attribute["policies"]["equal_recall"].items()
+    moved = [step["entering"] for step in frontier["steps"]]
+    assert moved == sorted(moved)
+
+
+def test_no_step_is_todays_list() -> None:
+    frame = make_pupils()
+    rng = np.random.default_rng(1)
+    flags = rng.random(SIZE) < 0.5
+    rows = AuditedRows(
+        y_true=frame["label"].to_numpy(), risk=frame["risk"].to_numpy(),
+        is_flagged=flag_pupils(frame["risk"].to_numpy(), capacity=0.2, threshold=None),
+        clusters=None, groupings=(),
+    )  # fmt: skip
+    codes = (frame["group"] == "b").to_numpy().astype(np.int64)
+    chosen = choose_pupils(rows, codes, "equal_recall", flags, minimum_count=10, step=0.0)
+    assert (chosen == rows.is_flagged).all()
+
+
+def test_one_group_alone_has_no_frontier() -> None:
+    frame = make_pupils()
+    frame["group"] = "a"
+    frontier = describe(frame)["attributes"][0]["frontier"]
+    assert frontier == {"reason": "suppressed"}
+
+
+def test_a_step_that_gives_a_small_count_away_is_left_out() -> None:
+    frame = make_pupils()
+    frame["risk"] = np.where(frame["group"] == "b", frame["true"] * 0.97, frame["true"])
+    frontier = describe(frame, minimum_count=30)["attributes"][0]["frontier"]
+    left_out = [step for step in frontier["steps"] if "reason" in step]
+    assert left_out
+    for step in left_out:
+        assert step == {"step": step["step"], "reason": "suppressed"}
