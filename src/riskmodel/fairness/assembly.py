@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from riskmodel.fairness.calibration import describe_calibration
-from riskmodel.fairness.comparisons import Comparisons, compare_groups
+from riskmodel.fairness.comparisons import TOO_FEW, Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext, AuditedRows, find_strata
 from riskmodel.fairness.decomposition import describe_decomposition
 from riskmodel.fairness.gaps import describe_gaps
@@ -28,7 +28,7 @@ from riskmodel.fairness.multicalibration import describe_multicalibration
 from riskmodel.fairness.release import Lattice, Mask, find_hidden, make_lattice
 from riskmodel.fairness.result import AuditResult
 from riskmodel.fairness.scores import describe_scores
-from riskmodel.fairness.small_groups import describe_small_groups
+from riskmodel.fairness.small_groups import describe_small_groups, find_needed_counts
 from riskmodel.fairness.specs import AuditSpec
 from riskmodel.fairness.subgroups import describe_subgroups
 from riskmodel.fairness.sweep import describe_sweep
@@ -160,8 +160,13 @@ def assemble_result(
         }
         for row, scores in enumerate(describe_scores(context))
     ]
+    needed = {name: find_needed_counts(context, name) for name in spec.compared}
     for row, entry in enumerate(entries[1:]):
-        entry["comparisons"] = _show_comparisons(comparisons, hidden["inner"], row, spec.level)
+        shown = _show_comparisons(comparisons, hidden["inner"], row, spec.level)
+        for name, figure in shown.items():
+            if figure["reason"] == TOO_FEW and needed[name][row + 1]:
+                figure["n_needed"] = int(needed[name][row + 1])
+        entry["comparisons"] = shown
     dropped = None if is_small(n_dropped, spec.minimum_count) else n_dropped
     settings = spec.model_dump(mode="json") | {
         "is_clustered": is_clustered,

@@ -129,6 +129,43 @@ def find_needed(rate: float, share: float, effect: float, level: float) -> int:
     return int(np.ceil(needed))
 
 
+def find_needed_counts(context: AuditContext, name: str) -> npt.NDArray[np.int64]:
+    """Return how many pupils of each group a comparison of a rate would need.
+
+    Parameters
+    ----------
+    context : AuditContext
+        The audit.
+    name : str
+        One of `measures.RATES`.
+
+    Returns
+    -------
+    numpy.ndarray of int, shape (n_groups,)
+        Of every group of the lattice, in the rate's denominator, rounded up to two figures;
+        0 where more pupils alone would not do: the group is in too few schools, or the rate
+        of all pupils is 0, 1, undefined or may not be shown. A group that may not be shown is
+        counted as one of no size, so that nothing follows on it.
+    """
+    spec = context.spec
+    successes, trials, effect = count_effective(context, name)
+    hidden = context.hidden[RATES[name].needs]
+    if hidden[0] or not 0 < successes[0] < trials[0]:
+        return np.zeros(len(trials), dtype=np.int64)
+    rate = float(successes[0] / trials[0])
+    n_compared = len(spec.compared) * max(len(trials) - 1, 1)
+    level = 1 - (1 - spec.level) / n_compared
+    shares = np.where(hidden, 0.0, np.minimum(trials / trials[0], 0.99))
+    needed = [_round_up(find_needed(rate, float(share), effect, level)) for share in shares]
+    return np.where(_are_in_few_schools(context, name), 0, np.array(needed, dtype=np.int64))
+
+
+def _are_in_few_schools(context: AuditContext, name: str) -> npt.NDArray[np.bool_]:
+    """Return of which groups the rate is of pupils in too few schools."""
+    clusters = (RATES[name].count(context.cells)[1] > 0).sum(axis=1)
+    return np.asarray(context.is_clustered & (clusters < MINIMUM_CLUSTERS))
+
+
 def describe_small_groups(context: AuditContext) -> dict[str, Any]:
     """Return raw and shrunken rates side by side, and what is too few to say.
 
@@ -213,11 +250,8 @@ def _describe_rate(
     shown = ~hidden & (n > 0)
     found = shrink_rates(k[shown] / effect, n[shown] / effect, spec.level) if shown.any() else None
     place = iter(range(int(shown.sum())))
-    rate = float(successes[0] / trials[0]) if trials[0] else 0.0
-    n_compared = len(spec.compared) * max(len(context.lattice.members) - 1, 1)
-    level = 1 - (1 - spec.level) / n_compared
-    clusters = (RATES[name].count(context.cells)[1][numbers] > 0).sum(axis=1)
-    few_schools = context.is_clustered & (clusters < MINIMUM_CLUSTERS)
+    every = find_needed_counts(context, name)
+    few_schools = _are_in_few_schools(context, name)[numbers]
     described = []
     for number in range(len(numbers)):
         if not shown[number] or found is None:
@@ -226,7 +260,7 @@ def _describe_rate(
             described.append(figure | {"shrunken": {"value": None, "reason": reason}})
             continue
         at = next(place)
-        needed = find_needed(rate, min(float(n[number] / trials[0]), 0.99), effect, level)
+        needed = int(every[numbers[number]])
         is_few = bool(n[number] < min(needed, trials[0] / 2)) or bool(few_schools[number])
         figure = {
             "state": TOO_FEW if is_few else SHOWN,
@@ -237,7 +271,7 @@ def _describe_rate(
                 "method": METHOD,
             },
         }
-        described.append(figure | ({"n_needed": _round_up(needed)} if is_few else {}))
+        described.append(figure | ({"n_needed": needed} if is_few and needed else {}))
     return described
 
 

@@ -328,7 +328,11 @@ def _difference_cells(entry: Mapping[str, Any], t: Texts) -> list[Cell]:
         figure = entry["comparisons"][name]
         cells.append(describe_points(figure, t))
         verdict = {True: "differs", False: "no_sure_difference"}.get(figure["flagged"], "unsaid")
-        cells.append({"text": t(f"fairness.verdict.{verdict}"), "is_strong": verdict == "differs"})
+        said: Cell = {"text": t(f"fairness.verdict.{verdict}"), "is_strong": verdict == "differs"}
+        if figure.get("n_needed") is not None:
+            count = format_number(figure["n_needed"], t.language)
+            said["range"] = t("fairness.verdict.needed", count=count)
+        cells.append(said)
     risk = entry["measures"]["risk_minus_observed"]
     return [*cells, describe_points(risk, t, key="value")]
 

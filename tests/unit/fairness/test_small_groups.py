@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,3 +99,25 @@ def test_without_anybody_to_show_nothing_is_said() -> None:
     for entry in result.to_dict()["small_groups"]["attributes"][0]["groups"]:
         assert entry["miss_rate"]["state"] == "suppressed"
         assert entry["miss_rate"]["shrunken"]["value"] is None
+
+
+def compare_alone(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the comparison of the group named small."""
+    result = audit(
+        frame["label"], np.random.default_rng(0).random(len(frame)),
+        sensitive_features=frame[["group"]], cluster=frame["school"], capacity=0.5,
+        n_resamples=99, minimum_count=30,
+    )  # fmt: skip
+    groups = {entry["group"]: entry for entry in result.attributes[0]["groups"]}
+    found: dict[str, Any] = groups["small"]["comparisons"]["miss_rate"]
+    return found
+
+
+def test_a_comparison_of_too_few_says_how_many_it_would_take() -> None:
+    frame = make_pupils(4, n_pupils=6000, n_schools=60, n_groups=2, intraclass=0.0)
+    frame.loc[:39, "group"] = "small"
+    found = compare_alone(frame)
+    assert found["reason"] == "too_few"
+    assert found["n_needed"] > 100
+    frame["school"] = np.where(frame["group"] == "small", 0, frame["school"])
+    assert "n_needed" not in compare_alone(frame), "more pupils of one school would not do"
