@@ -84,3 +84,32 @@ def test_a_chart_has_a_name_and_its_numbers_as_text(open_page, name):
         assert chart.get_attribute("role") == "img"
         assert chart.locator("title").text_content()
         assert "%" in chart.locator("desc").text_content()
+
+
+def test_any_measure_of_any_division_can_be_drawn(open_page):
+    page = open_page("fairness")
+    division = page.get_by_label("Uppdelning:")
+    measure = page.get_by_label("Mått:")
+    for place in range(division.locator("option").count()):
+        division.select_option(index=place)
+        measure.select_option(label="Rätt på listan" if place else "Missade elever")
+        items = page.locator(".explorer li")
+        table = page.locator(f"#attribute-{place + 1}-hits tbody tr")
+        assert items.count() == table.count()
+        column = 5 if place else 1
+        for at in range(items.count()):
+            told = " ".join(table.nth(at).locator("td").nth(column - 1).inner_text().split())
+            assert " ".join(items.nth(at).locator(".value").inner_text().split()) == told
+    tracks = [
+        box["width"] for box in (t.bounding_box() for t in page.locator(".explorer .track").all())
+    ]
+    assert max(tracks) - min(tracks) < 1
+
+
+def test_the_size_of_the_list_is_moved_by_keyboard(open_page):
+    page = open_page("fairness")
+    slider = page.locator("input[type=range]").first
+    before = page.locator(".sweep output").first.inner_text()
+    slider.focus()
+    page.keyboard.press("Home")
+    assert page.locator(".sweep output").first.inner_text() != before

@@ -28,7 +28,8 @@ def test_the_audit_of_a_run_fits_the_schema_and_stands_on_its_page(canary_run):
     jsonschema.Draft202012Validator(load_schema()).validate(content)
     assert content["trends"]["cohorts"] == ["2024/25", "2025/26"]
     page = (canary_run.out / "fairness.html").read_text(encoding="utf-8")
-    for name in ("sweep", "gaps", "small_groups", "subgroups", "mitigation", "trends"):
+    for name in ("sweep", "gaps", "small_groups", "subgroups", "mitigation", "retraining",
+                 "trends"):  # fmt: skip
         assert f'<section id="{name}"' in page
 
 

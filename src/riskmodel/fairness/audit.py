@@ -110,6 +110,7 @@ def audit(
     """
     sensitive = _make_frame(sensitive_features)
     controls = None if control_features is None else _make_frame(control_features)
+    _check_lengths(sensitive, controls)
     spec = _make_spec(
         sensitive_features=tuple(str(name) for name in sensitive.columns),
         intersections=tuple(tuple(crossed) for crossed in intersections),
@@ -167,13 +168,7 @@ def _collect(
     y_array, risk_array = _check_arrays(y_true, risk)
     clusters = None if cluster is None else _number_clusters(cluster)
     cohorts = None if cohort is None else np.asarray(cohort).astype(str)
-    given: list[Sized | None] = [y_array, risk_array, features, clusters, covariates, cohorts]
-    lengths = {len(part) for part in given if part is not None}
-    if len(lengths) > 1:
-        raise UsageError(
-            "`y_true`, `risk`, `sensitive_features` and all else that is given must be of one "
-            f"length, got {sorted(lengths)}. Give one row per pupil."
-        )
+    _check_lengths(y_array, risk_array, features, clusters, covariates, cohorts)
     known = ~np.isnan(y_array)
     if not known.any():
         raise UndefinedMetricError(
@@ -194,6 +189,16 @@ def _collect(
         cohorts=None if cohorts is None else cohorts[known],
     )
     return rows, known
+
+
+def _check_lengths(*given: Sized | None) -> None:
+    """Raise if what is given of the pupils is not of one length."""
+    lengths = {len(part) for part in given if part is not None}
+    if len(lengths) > 1:
+        raise UsageError(
+            "`y_true`, `risk`, `sensitive_features` and all else that is given must be of one "
+            f"length, got {sorted(lengths)}. Give one row per pupil."
+        )
 
 
 def _make_frame(features: pd.DataFrame | pd.Series) -> pd.DataFrame:

@@ -227,6 +227,17 @@ def _figure_blocks(
     return [
         {"kind": "text", "text": t("fairness.picture.reading")},
         {"kind": "figures", "figures": figures},
+        {
+            "kind": "explorer",
+            "title": t("fairness.explorer.title"),
+            "division": t("fairness.explorer.division"),
+            "measure": t("fairness.explorer.measure"),
+            "divisions": [
+                {"label": name_attribute(attribute, t), "tables": f"{table}-sizes {table}-hits"}
+                for number, attribute in enumerate(audit["attributes"], start=1)
+                for table in [f"attribute-{number}"]
+            ],
+        },
     ]
 
 
@@ -298,7 +309,7 @@ def _size_cells(entry: Mapping[str, Any], t: Texts) -> list[Cell]:
         if size.get("value") is None
         else {"text": format_number(size["value"], t.language)}
     )
-    return [shown, *(describe_rate(measures[n], t, total=size) for n in _SIZES)]
+    return [shown, *(_describe_drawable(measures[n], size, t) for n in _SIZES)]
 
 
 def _hit_cells(entry: Mapping[str, Any], t: Texts) -> list[Cell]:
@@ -317,8 +328,17 @@ def _hit_cells(entry: Mapping[str, Any], t: Texts) -> list[Cell]:
         "precision": counts["n_flagged"],
     }
     return [
-        describe_rate(entry["measures"][name], t, total={"value": totals[name]}) for name in _HITS
+        _describe_drawable(entry["measures"][name], {"value": totals[name]}, t) for name in _HITS
     ]
+
+
+def _describe_drawable(figure: Mapping[str, Any], total: Mapping[str, Any], t: Texts) -> Cell:
+    """Return a share as a cell, with the numbers from which the page's script draws it."""
+    cell = describe_rate(figure, t, total=total)
+    ends = [figure.get(key) for key in ("value", "lower", "upper")]
+    if any(end is None for end in ends):
+        return cell
+    return cell | {"numbers": " ".join(f"{end:.4f}" for end in ends)}
 
 
 def _difference_cells(entry: Mapping[str, Any], t: Texts) -> list[Cell]:

@@ -31,6 +31,7 @@ from riskmodel.report.fairness_tables import (
     label_rate,
     make_part_table,
 )
+from riskmodel.report.figures import draw_calibration
 from riskmodel.report.formatting import format_number, format_percent, format_range
 from riskmodel.report.language import Texts
 
@@ -152,7 +153,47 @@ def _calibration(audit: Audit, t: Texts) -> list[Block]:
         for tag, label, entry in iterate_part(audit, "calibration", t)
     ]
     columns = label_columns("calibration", ("level", "verdict", "bands"), t)
-    return [make_part_table("calibration", columns, rows, t, numbers=1)]
+    blocks = [make_part_table("calibration", columns, rows, t, numbers=1)]
+    figures = _draw_curves(audit, t)
+    if not figures:
+        return blocks
+    return [
+        *blocks,
+        {"kind": "text", "text": t("fairness.calibration.curves")},
+        {"kind": "figures", "figures": figures},
+    ]
+
+
+def _draw_curves(audit: Audit, t: Texts) -> list[Block]:
+    """Return the curve of all pupils, and of each group of a single attribute that has one."""
+    single = {one["name"] for one in audit["attributes"] if len(one["features"]) == 1}
+    part = audit["calibration"]
+    labels = label_groups(audit, t)
+    curves = [(t("fairness.all"), part["curve"])] + [
+        (f"{label_attribute(audit, attribute['name'], t)}: "
+         f"{labels.get((attribute['name'], entry['group']), entry['group'])}", entry["curve"])
+        for attribute in part["attributes"] if attribute["name"] in single
+        for entry in attribute["groups"]
+    ]  # fmt: skip
+    figures = []
+    for number, (name, curve) in enumerate(curves):
+        if not curve:
+            continue
+        points = [{"risk": band["mean_risk"], "observed": band["observed"]} for band in curve]
+        said = "; ".join(
+            t("fairness.calibration.point", risk=format_percent(point["risk"], t.language),
+              observed=format_percent(point["observed"], t.language))
+            for point in points
+        )  # fmt: skip
+        svg = draw_calibration(
+            points, figure_id=f"calibration-curve-{number}-chart", title=name, description=said,
+            language=t.language,
+        )  # fmt: skip
+        figures.append(
+            {"id": f"calibration-curve-{number}", "title": name, "svg": svg,
+             "explanation": t("fairness.calibration.axes"), "caption": said}
+        )  # fmt: skip
+    return figures
 
 
 def _multicalibration(audit: Audit, t: Texts) -> list[Block]:

@@ -344,3 +344,22 @@ def test_a_thousand_groups_are_no_trouble() -> None:
         n_resamples=99,
     )
     assert len(result.attributes[0]["groups"]) == 1000
+
+
+@pytest.mark.parametrize("kept", [5999, 6001])
+@pytest.mark.parametrize("name", ["control_features", "covariates", "cohort", "cluster"])
+def test_whatever_is_given_must_have_one_row_per_pupil(
+    region: pd.DataFrame, name: str, kept: int
+) -> None:
+    longer = pd.concat([region, region.iloc[:1]], ignore_index=True)[:kept]
+    given = {
+        "control_features": longer[["background"]],
+        "covariates": longer[["risk"]],
+        "cohort": longer["background"],
+        "cluster": longer["school_unit"],
+    }
+    with pytest.raises(UsageError, match="of one length"):
+        audit(
+            region["label"], region["risk"], sensitive_features=region[["sex"]], capacity=0.2,
+            **{name: given[name]},
+        )  # fmt: skip

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.fairness.audit import audit, audit_inputs
+from riskmodel.fairness.audit import audit, audit_inputs, audit_retraining
 from riskmodel.fairness.refits import ARMS
 from riskmodel.fairness.specs import AuditSpec
+from riskmodel.models.mitigated import METHODS
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.report.fairness_sections import describe_sections
 from riskmodel.report.language import load_texts
@@ -16,7 +17,7 @@ from riskmodel.report.language import load_texts
 SIZE = 6000
 PARTS = (
     "scores", "sweep", "calibration", "multicalibration", "gaps", "small_groups", "subgroups",
-    "decomposition", "label_bias", "inputs", "mitigation", "trends",
+    "decomposition", "label_bias", "inputs", "mitigation", "retraining", "trends",
 )  # fmt: skip
 
 
@@ -56,7 +57,14 @@ def content(pupils):
     inputs = audit_inputs(
         pupils, risks, spec, base="own", family="logistic", proxies=["score"], random_state=0
     )
-    return result.to_dict() | {"inputs": inputs}
+    moved = {
+        (name, method): np.clip(pupils["risk"] + 0.2 * rng.normal(size=SIZE), 0, 1)
+        for name in attributes for method in METHODS
+    }  # fmt: skip
+    retraining = audit_retraining(
+        pupils, pupils["risk"], moved, spec, family="logistic", random_state=0
+    )
+    return result.to_dict() | {"inputs": inputs, "retraining": retraining}
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
@@ -120,3 +128,55 @@ def test_the_strata_of_an_audit_with_controls_are_its_control_features(pupils):
     reasons = {g["comparisons"]["miss_rate"]["reason"] for g in result.attributes[1]["groups"]}
     assert reasons == {"too_few"}
     assert result.attributes[0]["groups"][0]["comparisons"]["miss_rate"]["reason"] is None
+
+
+def find_section(content, name, language="sv"):
+    sections = describe_sections(content, load_texts(language))
+    return next(section for section in sections if section["id"] == name)
+
+
+def test_an_arm_of_which_all_is_hidden_says_so(content):
+    hidden = {"reason": "suppressed"}
+    arms = {
+        arm: {**part, "attributes": [{**one, "change": hidden} for one in part["attributes"]]}
+        for arm, part in content["inputs"]["arms"].items()
+    }
+    changed = {**content, "inputs": {**content["inputs"], "arms": arms}}
+    texts = [one.get("text") for one in find_section(changed, "inputs")["blocks"]]
+    assert texts.count("Det går inte att säga: dolt.") == len(ARMS)
+
+
+def test_each_group_with_a_curve_has_it_drawn_and_told(content):
+    blocks = find_section(content, "calibration")["blocks"]
+    (figures,) = [block["figures"] for block in blocks if block["kind"] == "figures"]
+    groups = [g for a in content["calibration"]["attributes"] for g in a["groups"] if g["curve"]]
+    assert len(figures) == 1 + len(groups)
+    first = content["calibration"]["curve"][0]
+    assert f"{first['observed'] * 100:.0f}" in figures[0]["caption"]
+    assert "<svg" in figures[0]["svg"]
+
+
+def test_the_frontier_stands_with_its_group_and_every_step(content):
+    tables = {b["id"]: b for b in find_section(content, "mitigation")["blocks"] if "id" in b}
+    for number, attribute in enumerate(content["mitigation"]["attributes"], start=1):
+        table = tables[f"mitigation-{number}-frontier-table"]
+        assert len(table["rows"]) == 1 + len(attribute["frontier"]["steps"])
+        assert table["columns"][-1]["label"].startswith("Andel nådda: ")
+        shown = f"{attribute['frontier']['gap']['value'] * 100:.1f}".replace(".", ",")
+        assert table["rows"][0]["cells"][-1]["text"].lstrip("+") == shown.replace("-", "\u2212")
+
+
+def test_retraining_shows_each_method_of_each_attribute(content):
+    table = find_section(content, "retraining")["blocks"][1]
+    assert len(table["rows"]) == 2 * len(METHODS)
+    change = content["retraining"]["attributes"][0]["methods"][METHODS[0]]
+    assert table["rows"][0]["cells"][0]["text"] == str(change["entering"])
+
+
+def test_hidden_retraining_is_told(content):
+    hidden = {method: {"reason": "suppressed"} for method in METHODS}
+    attributes = [{**one, "methods": hidden} for one in content["retraining"]["attributes"]]
+    changed = {**content, "retraining": {"family": "logistic", "attributes": attributes}}
+    blocks = find_section(changed, "retraining", "en")["blocks"]
+    assert "not shown" in blocks[-1]["text"]
+    assert {cell["reason"] for row in blocks[1]["rows"] for cell in row["cells"]} == {"hidden"}

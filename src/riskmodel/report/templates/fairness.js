@@ -55,3 +55,76 @@ for (const region of document.querySelectorAll("[data-slider]")) {
   slider.addEventListener("input", draw);
   draw();
 }
+
+// Any measure of any division, drawn from the tables: choose both, read the intervals.
+for (const region of document.querySelectorAll(".explorer")) {
+  const divisions = [...region.querySelectorAll("[data-tables]")].map((one) => ({
+    label: one.textContent,
+    tables: one.dataset.tables.split(" ").map((id) => document.getElementById(id)),
+  }));
+  const choose = (name, text, labels) => {
+    const label = document.createElement("label");
+    label.append(text, " ");
+    const select = document.createElement("select");
+    select.name = name;
+    labels.forEach((one, at) => select.add(new Option(one, at)));
+    label.append(select);
+    return { label, select };
+  };
+  const measures = divisions[0].tables.flatMap((table, place) =>
+    [...table.tHead.rows[0].cells]
+      .map((cell, column) => ({ label: cell.textContent.trim(), place, column }))
+      .filter(({ column }) => table.querySelector(`td:nth-child(${column + 1})[data-numbers]`)));
+  if (measures.length === 0) continue;
+  const title = document.createElement("h3");
+  title.textContent = region.dataset.title;
+  const division = choose("division", region.dataset.division, divisions.map((one) => one.label));
+  const measure = choose("measure", region.dataset.measure, measures.map((one) => one.label));
+  const controls = document.createElement("p");
+  controls.className = "controls";
+  controls.append(division.label, measure.label);
+  const list = document.createElement("ul");
+  list.setAttribute("aria-live", "polite");
+  region.replaceChildren(title, controls, list);
+  region.hidden = false;
+
+  const draw = () => {
+    const { place, column } = measures[Number(measure.select.value)];
+    const table = divisions[Number(division.select.value)].tables[place];
+    const rows = [...table.tBodies[0].rows].map((row) => ({
+      name: row.cells[0].textContent.replace(/\s+/g, " ").trim(),
+      text: row.cells[column].textContent.replace(/\s+/g, " ").trim(),
+      numbers: row.cells[column].dataset.numbers?.split(" ").map(Number),
+    }));
+    const largest = Math.max(0.05, ...rows.flatMap((row) => row.numbers ?? []));
+    const average = rows.at(-1).numbers?.[0];
+    list.replaceChildren(...rows.map(({ name, text, numbers }) => {
+      const item = document.createElement("li");
+      const named = document.createElement("span");
+      named.textContent = name;
+      const track = document.createElement("span");
+      track.className = "track interval";
+      const mark = (kind, from, width) => {
+        const span = document.createElement("span");
+        span.className = kind;
+        span.style.left = `${(from / largest) * 100}%`;
+        if (width !== undefined) span.style.width = `${(width / largest) * 100}%`;
+        track.append(span);
+      };
+      if (average !== undefined) mark("average", average);
+      if (numbers) {
+        mark("band", numbers[1], numbers[2] - numbers[1]);
+        mark("dot", numbers[0]);
+      }
+      const value = document.createElement("span");
+      value.className = "value";
+      value.textContent = text;
+      item.append(named, track, value);
+      return item;
+    }));
+  };
+  division.select.addEventListener("change", draw);
+  measure.select.addEventListener("change", draw);
+  measure.select.value = String(Math.max(0, measures.findIndex(({ place }) => place === 1)));
+  draw();
+}
