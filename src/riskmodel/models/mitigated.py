@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 
 from riskmodel.models.families import fit_family, single_threaded
+from riskmodel.models.logistic import LogisticClassifier
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -29,13 +29,13 @@ _TOLERANCE = 1e-5
 class _Mixture:
     """A weighted mean of regressions on prepared inputs."""
 
-    prepare: Pipeline
+    base: LogisticClassifier
     regressions: tuple[Any, ...]
     weights: FloatArray
 
     def score(self, X: FloatArray) -> FloatArray:
         """Return scores in [0, 1]."""
-        prepared = self.prepare.transform(X)
+        prepared = self.base.prepare(X)
         parts = [_find_risk(one, prepared) for one in self.regressions]
         return np.asarray(np.average(parts, axis=0, weights=self.weights))
 
@@ -164,9 +164,8 @@ def fit_mitigated(
     Agarwal, A. et al. (2018). A reductions approach to fair classification. ICML.
     """
     base = fit_family("logistic", X, y, groups, random_state=random_state)
-    prepare, regression = base[:-1], base.steps[-1][1]
-    prepared = prepare.transform(X)
-    risk = regression.predict_proba(prepared)[:, 1]
+    prepared = base.prepare(X)
+    risk = base.predict_proba(X)[:, 1]
     threshold = float(np.clip(np.quantile(risk, 1 - share), 0.001, 0.999))
     found: dict[tuple[str, str], FloatArray] = {}
     with single_threaded():
@@ -175,24 +174,25 @@ def fit_mitigated(
             if pooled.max() == 0:
                 continue
             weights = weigh_groups(y, pooled)
-            reweighed = _copy(regression).fit(prepared, y.astype(np.int64), sample_weight=weights)
+            reweighed = _make_regression(base).fit(
+                prepared, y.astype(np.int64), sample_weight=weights
+            )
             mixtures = {
-                "reweighing": _Mixture(prepare, (reweighed,), np.ones(1)),
-                "reductions": _reduce(prepare, regression, prepared, y, pooled, threshold),
+                "reweighing": _Mixture(base, (reweighed,), np.ones(1)),
+                "reductions": _reduce(base, prepared, y, pooled, threshold),
             }
             for method in METHODS:
                 found[name, method] = mixtures[method].score(X_new)
         return np.asarray(base.predict_proba(X_new)[:, 1]), found
 
 
-def _copy(regression: LogisticRegression) -> LogisticRegression:
-    """Return an unfitted regression of the same strength, fitted less exactly but faster."""
-    return LogisticRegression(**regression.get_params() | {"tol": _TOLERANCE})
+def _make_regression(base: LogisticClassifier) -> LogisticRegression:
+    """Return an unfitted regression on the base's columns, of the same strength."""
+    return LogisticRegression(C=base.strength_, solver="newton-cholesky", tol=_TOLERANCE)
 
 
 def _reduce(
-    prepare: Pipeline,
-    regression: LogisticRegression,
+    base: LogisticClassifier,
     prepared: FloatArray,
     y: FloatArray,
     codes: IntArray,
@@ -202,7 +202,7 @@ def _reduce(
     from fairlearn.reductions import ErrorRate, ExponentiatedGradient, TruePositiveRateParity
 
     reduction = ExponentiatedGradient(
-        _copy(regression),
+        _make_regression(base),
         TruePositiveRateParity(difference_bound=_SLACK),
         objective=ErrorRate(costs={"fp": threshold, "fn": 1 - threshold}),
         eps=_SLACK,
@@ -212,4 +212,4 @@ def _reduce(
     weights = np.asarray(reduction.weights_, dtype=np.float64)
     used = np.flatnonzero(weights > 0)
     regressions = tuple(reduction.predictors_[at] for at in used)
-    return _Mixture(prepare, regressions, weights[used])
+    return _Mixture(base, regressions, weights[used])

@@ -19,7 +19,7 @@ from riskmodel.errors import UsageError
 from riskmodel.models.calibration import Calibrator
 from riskmodel.models.risk_model import RiskModel
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """The version of the layout of a model's folder."""
 
 _DESCRIPTION = "model.json"
@@ -33,7 +33,12 @@ _TUPLES = ("feature_names", "inputs", "centre", "infos", "notes")
 _TRUSTED_TYPES = (
     "numpy.dtype",
     "riskmodel.models.additive.AdditiveClassifier",
+    "riskmodel.models.conditions.Condition",
+    "riskmodel.models.logistic.LogisticClassifier",
+    "riskmodel.models.logistic.LogisticDesign",
+    "riskmodel.models.points.Card",
     "riskmodel.models.rule.RuleClassifier",
+    "riskmodel.models.scorecard.ScorecardClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 

@@ -66,32 +66,32 @@ def compare_candidates(
     Returns
     -------
     Comparison
-        With ``auto``: the learnt interpretable model with the lowest log loss, but the
-        simpler one if the better one's lead is at most one standard error.
+        With ``auto``: of the learnt interpretable models the simplest whose log loss is at
+        most one standard error above the lowest one.
     """
     losses = {name: find_losses(risk, y) for name, risk in risks.items()}
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     if selected != "auto":
         return Comparison(means, selected, "Named in the configuration.")
-    simple, *others = [name for name in LEARNT_INTERPRETABLE if name in risks]
-    chosen, reason = simple, "The only learnt model that can be explained."
-    for other in others:
-        lead = losses[chosen] - losses[other]
-        error = _find_standard_error(lead, groups)
-        if lead.mean() > error:
-            chosen, reason = (
-                other,
-                (
-                    f"Its out-of-fold log loss is lower than that of '{simple}' by more than one "
-                    "standard error."
-                ),
-            )
-        else:
-            reason = (
-                f"The out-of-fold log loss of '{other}' is not lower by more than one "
-                "standard error, so the simpler model is used."
-            )
-    return Comparison(means, chosen, reason)
+    names = [name for name in LEARNT_INTERPRETABLE if name in risks]
+    best = min(names, key=lambda name: means[name])
+    if len(names) == 1:
+        return Comparison(means, best, "The only learnt model that can be explained.")
+    for name in names:
+        lag = losses[name] - losses[best]
+        if name == best or lag.mean() <= _find_standard_error(lag, groups):
+            break
+    if name == best:
+        reason = (
+            "Its out-of-fold log loss is the lowest, and lower than that of every simpler model "
+            "by more than one standard error."
+        )
+    else:
+        reason = (
+            f"The out-of-fold log loss of '{best}' is not lower by more than one standard error, "
+            "so the simpler model is used."
+        )
+    return Comparison(means, name, reason)
 
 
 def _find_standard_error(values: FloatArray, groups: npt.NDArray[np.int64] | None) -> float:

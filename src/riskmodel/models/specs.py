@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from riskmodel.core.spec import Spec
 from riskmodel.core.validation import suggest_name
 
-Family = Literal["base_rate", "rule", "logistic", "additive", "boosting"]
+Family = Literal["base_rate", "rule", "scorecard", "logistic", "additive", "boosting"]
 
-LEARNT_INTERPRETABLE: tuple[Family, ...] = ("logistic", "additive")
+LEARNT_INTERPRETABLE: tuple[Family, ...] = ("scorecard", "logistic", "additive")
 """The learnt families whose risk decomposes exactly, the simplest first."""
 
 YARDSTICK: Family = "boosting"
@@ -29,6 +29,34 @@ class RuleSpec(Spec):
     at_least: float = Field(allow_inf_nan=False)
 
 
+class ScorecardSpec(Spec):
+    """How large a scorecard may be, and which of the equally good ones is used.
+
+    At most `n_terms` lines of at most `max_points` points; `card` 0 is the best one.
+    """
+
+    n_terms: int = Field(default=10, ge=1, le=50)
+    max_points: int = Field(default=5, ge=1, le=100)
+    card: int = Field(default=0, ge=0)
+
+
+class LogisticSpec(Spec):
+    """How a logistic regression is penalised and bent.
+
+    `l1_ratios` are the absolute parts of the penalty to choose among, 0 for ridge and 1 for
+    lasso; `n_knots` is how many inner knots bend a feature's line.
+    """
+
+    l1_ratios: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(default=(0.0,), min_length=1)
+    n_knots: int = Field(default=0, ge=0, le=10)
+
+
+class AdditiveSpec(Spec):
+    """How many pairs of features may have an effect together beyond the sum of both."""
+
+    n_pairs: int = Field(default=0, ge=0, le=50)
+
+
 class ModelSpec(Spec):
     """Which models are trained, compared and calibrated.
 
@@ -36,15 +64,41 @@ class ModelSpec(Spec):
     ``auto`` (the interpretable model with the lowest out-of-fold log loss, the simpler one
     within one standard error) or the name of one candidate that can be explained.
     `sensitive_inputs` names the sensitive attributes that may be model inputs, by default
-    none. `folds` is the number of parts of the cross-fitting.
+    none. `folds` is the number of parts of the cross-fitting. With `monotone` a feature with
+    an expected direction may move the risk of the learnt interpretable models in that
+    direction only.
     """
 
-    candidates: tuple[Family, ...] = ("base_rate", "logistic", "additive", "boosting")
+    candidates: tuple[Family, ...] = (
+        "base_rate", "scorecard", "logistic", "additive", "boosting",
+    )  # fmt: skip
     rules: tuple[RuleSpec, ...] = ()
     selected: str = "auto"
     sensitive_inputs: tuple[str, ...] = ()
     calibration: Literal["sigmoid", "none"] = "sigmoid"
     folds: int = Field(default=5, ge=2, le=20)
+    monotone: bool = True
+    scorecard: ScorecardSpec = ScorecardSpec()
+    logistic: LogisticSpec = LogisticSpec()
+    additive: AdditiveSpec = AdditiveSpec()
+
+    def options(self, family: Family) -> dict[str, Any]:
+        """Return the parameters of a family's estimator.
+
+        Parameters
+        ----------
+        family : str
+            One of the families.
+
+        Returns
+        -------
+        dict
+            Empty for a family that has none.
+        """
+        given = {
+            "scorecard": self.scorecard, "logistic": self.logistic, "additive": self.additive,
+        }.get(family)  # fmt: skip
+        return {} if given is None else given.model_dump()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,7 +127,9 @@ class ModelSpec(Spec):
             )
         if self.selected == "auto":
             if not set(LEARNT_INTERPRETABLE) & set(self.candidates):
-                raise ValueError("`selected` 'auto' needs 'logistic' or 'additive' as a candidate")
+                raise ValueError(
+                    "`selected` 'auto' needs 'scorecard', 'logistic' or 'additive' as a candidate"
+                )
         elif self.selected not in self.names:
             hint = suggest_name(self.selected, self.names)
             raise ValueError(f"`selected` must be 'auto' or one of the candidates.{hint}")

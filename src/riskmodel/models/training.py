@@ -125,6 +125,7 @@ class _Data:
     folds: npt.NDArray[np.int64]
     names: tuple[str, ...]
     learnt_rules: dict[str, str]
+    directions: dict[str, int]
 
     @property
     def is_known(self) -> BoolArray:
@@ -140,6 +141,7 @@ class _Candidate:
     family: Family
     rule: RuleSpec | None
     seed: int
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,7 @@ def train_candidates(
         What the feature stage says of each feature, passed through to the models. Where
         `missing` is ``"mean"`` or ``"median"``, the models learn what stands in for a missing
         value, each fit on its own training rows; such a feature should have a flag beside it.
+        With ``spec.monotone`` a `direction` of 1 or -1 is kept by the interpretable models.
     random_state : int
         The run's seed.
     facts : TrainingFacts, optional
@@ -235,7 +238,10 @@ def train_candidates(
     folds, is_grouped = assign_folds(
         labels, codes, n_folds=spec.folds, random_state=derive_seed(random_state, "folds")
     )
-    data = _Data(values, labels, codes, folds, names, find_learnt_rules(names, infos))
+    directions = _find_directions(names, infos) if spec.monotone else {}
+    data = _Data(
+        values, labels, codes, folds, names, find_learnt_rules(names, infos), directions
+    )  # fmt: skip
     candidates = _list_candidates(spec, random_state)
     n_fits = sum(1 if c.family in _FIXED else spec.folds + 1 for c in candidates)
     step = _count_steps(n_fits, progress)
@@ -262,6 +268,16 @@ def train_candidates(
     )
 
 
+def _find_directions(names: Sequence[str], infos: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Return the expected directions of the features that have one."""
+    known = set(names)
+    return {
+        str(info["name"]): int(info["direction"])
+        for info in infos
+        if info.get("direction") and info.get("name") in known
+    }
+
+
 def _check_rules(rules: Sequence[RuleSpec], names: Sequence[str]) -> None:
     """Raise if the feature of a rule is not there."""
     findings = [
@@ -286,7 +302,7 @@ def _list_candidates(spec: ModelSpec, random_state: int) -> list[_Candidate]:
         for rule in rules:
             name = family if rule is None else rule.name
             seed = derive_seed(random_state, "models", name)
-            candidates.append(_Candidate(name, family, rule, seed))
+            candidates.append(_Candidate(name, family, rule, seed, spec.options(family)))
     return candidates
 
 
@@ -343,6 +359,8 @@ def _fit(data: _Data, candidate: _Candidate, rows: BoolArray) -> _Fit:
         None if data.groups is None else data.groups[rows],
         random_state=candidate.seed,
         at_least=None if candidate.rule is None else candidate.rule.at_least,
+        monotone=[data.directions.get(data.names[column], 0) for column in columns],
+        options=candidate.options,
     )
     inputs = tuple(data.names[position] for position in columns)
     used = {name: value for name, value in fill_values.items() if name in inputs}

@@ -53,7 +53,7 @@ def test_the_curves_say_nothing_of_single_pupils(rows):
     X, y, groups = rows
     model = AdditiveClassifier(outer_bags=2, random_state=3).fit(X, y, groups)
     assert set(vars(model)) - set(model.get_params()) == {
-        "classes_", "cuts_", "intercept_", "n_features_in_", "scores_"
+        "classes_", "cuts_", "intercept_", "n_features_in_", "pairs_", "scores_"
     }  # fmt: skip
     for column, cuts in enumerate(model.cuts_):
         values = X[~np.isnan(X[:, column]), column]
@@ -62,20 +62,12 @@ def test_the_curves_say_nothing_of_single_pupils(rows):
         assert len(np.unique(values)) < 30 or steps.min() >= 10
 
 
-def test_the_logistic_score_is_that_of_its_pipeline(rows):
-    X, y, groups = rows
-    pipeline = fit_family("logistic", X, y, groups, random_state=1)
-    assert score_family("logistic", pipeline, X) == pytest.approx(
-        pipeline.decision_function(X), abs=1e-12
-    )
-
-
 def test_missing_is_a_state_of_its_own(rows):
     """Missing grades raise the risk beyond what the median grade would."""
     X, y, groups = rows
     probe = np.tile(np.nanmedian(X, axis=0), (2, 1))
     probe[1, 1] = np.nan
-    for family in ("logistic", "additive"):
+    for family in ("scorecard", "logistic", "additive"):
         estimator = fit_family(family, X, y, groups, random_state=1)
         known, missing = score_family(family, estimator, probe)
         assert missing > known + 0.1, family
@@ -85,6 +77,6 @@ def test_a_feature_that_only_goes_missing_later_does_no_harm(rows):
     X, y, groups = rows
     probe = X[:5].copy()
     probe[:, 0] = np.nan
-    for family in ("logistic", "additive", "boosting"):
+    for family in ("scorecard", "logistic", "additive", "boosting"):
         estimator = fit_family(family, X, y, groups, random_state=1)
         assert np.isfinite(score_family(family, estimator, probe)).all()

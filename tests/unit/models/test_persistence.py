@@ -84,7 +84,7 @@ def test_another_scikit_learn_is_refused(saved):
 
 def test_another_format_is_refused(saved):
     edit(saved, format=99)
-    with pytest.raises(UsageError, match="`format` must be 2"):
+    with pytest.raises(UsageError, match="`format` must be 3"):
         load_model(saved)
 
 
