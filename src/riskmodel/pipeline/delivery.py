@@ -15,6 +15,7 @@ from riskmodel.errors import UsageError
 from riskmodel.explanation.contributions import explain, global_importance
 from riskmodel.explanation.reasons import Reason, reason_texts
 from riskmodel.models.persistence import load_model
+from riskmodel.models.printed_card import print_card
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
@@ -146,7 +147,9 @@ def report(context: StageContext) -> str:
         evaluation,
         run=_describe_card(config, folder),
         models={
-            point: _describe_model(model) | _find_left_out(cohort, point)
+            point: _describe_model(model)
+            | _find_left_out(cohort, point)
+            | {"scorecard": _print_scorecard(folder, point)}
             for point, model in models.items()
         },
         training=training["points"],
@@ -202,6 +205,12 @@ def _describe_model(model: RiskModel) -> dict[str, Any]:
         "inputs": model.inputs,
         "notes": model.notes,
     }
+
+
+def _print_scorecard(folder: RunFolder, point: str) -> dict[str, Any] | None:
+    """Return the scorecard of a point, chosen or not, where one was trained."""
+    place = folder.path(artifacts.MODEL) / point / "scorecard"
+    return print_card(load_model(place)) if place.exists() else None
 
 
 def _find_left_out(cohort: dict[str, Any], point: str) -> dict[str, Any]:

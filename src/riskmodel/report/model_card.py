@@ -16,6 +16,7 @@ from riskmodel.report.model_card_blocks import (
     flow_blocks,
     importance_blocks,
 )
+from riskmodel.report.model_card_scorecard import scorecard_blocks
 from riskmodel.report.page import (
     describe_facts,
     describe_footer,
@@ -26,8 +27,8 @@ from riskmodel.report.page import (
 )
 
 _SECTIONS = (
-    "purpose", "scope", "data", "features", "model", "calibration", "importances", "fairness",
-    "limits", "oversight", "legal", "provenance",
+    "purpose", "scope", "data", "features", "model", "scorecard", "calibration", "importances",
+    "fairness", "limits", "oversight", "legal", "provenance",
 )  # fmt: skip
 _LINES = {"scope": 5, "limits": 5, "oversight": 4, "legal": 3}
 """How many fixed lines the texts have for a section."""
@@ -60,7 +61,7 @@ def collect_model_card(
         By prediction point, in order of time, the chosen model's description: `n_training`,
         `base_rate`, `training_period` (two ISO dates), `data_hash` and `inputs`, each of which
         may be missing; `left_out` (cohorts whose outcomes were not known in time) with
-        `first_test_date`.
+        `first_test_date`; `scorecard`, what `print_card` returned, whether or not it is chosen.
     training : mapping of str to mapping
         By prediction point `TrainedModels.to_dict()`.
     features : sequence of mapping
@@ -90,6 +91,7 @@ def collect_model_card(
     blocks["data"] = [*_training_blocks(models, known, t), *flow_blocks(flow, t)]
     blocks["features"] = feature_blocks(features, t)
     blocks["model"] = candidate_blocks(evaluation, training, t)
+    blocks["scorecard"] = scorecard_blocks(models, features, t)
     blocks["calibration"] = calibration_blocks(evaluation, training, known, t)
     blocks["importances"] = importance_blocks(importances or {}, names, t)
     blocks["fairness"] = _fairness_blocks(audit, known, t)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from riskmodel.models.specs import LEARNT_INTERPRETABLE
 from riskmodel.report.cells import (
     Cell,
     describe_missing,
@@ -309,8 +310,8 @@ def _name_model(name: str, t: Texts) -> str:
 
 def _place(name: str, chosen: str | None) -> tuple[bool, int, str]:
     """Return where a candidate stands: the chosen first, the yardstick last."""
-    order = ("additive", "logistic", "rule", "base_rate")
-    position = order.index(name) if name in order else 2
+    order = (*reversed(LEARNT_INTERPRETABLE), "rule", "base_rate")
+    position = order.index(name) if name in order else order.index("rule")
     return (name != chosen, 9 if name == "boosting" else position, name)
 
 
@@ -334,18 +335,20 @@ def _candidate_row(
 def _describe_choice(chosen: str, trained: Mapping[str, Any], t: Texts) -> str:
     """Return which model was chosen and why, from the training's own figures."""
     losses = trained.get("log_loss") or {}
-    others = [name for name in ("logistic", "additive") if name in losses and name != chosen]
+    learnt = [name for name in LEARNT_INTERPRETABLE if name in losses]
+    others = [name for name in learnt if name != chosen]
     name = _lower(_name_model(chosen, t))
     is_named = str(trained.get("reason") or "").startswith("Named")
-    if is_named or chosen not in ("logistic", "additive") or not others:
+    if is_named or chosen not in learnt or not others:
         return t("model_card.model.choice_only", model=name)
-    kind = "choice_simpler" if chosen == "logistic" else "choice_better"
+    rival = min(others, key=lambda other: losses[other])
+    kind = "choice_simpler" if losses[rival] < losses[chosen] else "choice_better"
     return t(
         f"model_card.model.{kind}",
         model=name,
-        other=_lower(_name_model(others[0], t)),
+        other=_lower(_name_model(rival, t)),
         own=format_number(losses[chosen], t.language, 4),
-        others=format_number(losses[others[0]], t.language, 4),
+        others=format_number(losses[rival], t.language, 4),
     )
 
 
