@@ -74,7 +74,7 @@ def measure_log_loss(sample: Sample) -> tuple[float, FloatArray]:
     without : numpy.ndarray of float, shape (n_units,)
         The same without each unit.
     """
-    risk = np.clip(sample.known_risk, _SMALLEST_RISK, 1 - _SMALLEST_RISK)
+    risk = clip_risk(sample.known_risk)
     losses = -np.log(np.where(sample.known_label == 1, risk, 1 - risk))
     value = log_loss(sample.known_label, risk, labels=[0, 1])
     return float(value), _mean_without(sample, losses)
@@ -86,6 +86,22 @@ def _mean_without(sample: Sample, values: FloatArray) -> FloatArray:
     result = np.full(sample.n_units, np.nan)
     np.divide(values.sum() - sample.add_up(values), left, out=result, where=left > 0)
     return result
+
+
+def clip_risk(risk: FloatArray) -> FloatArray:
+    """Return risks whose log-odds are finite.
+
+    Parameters
+    ----------
+    risk : numpy.ndarray of float
+        In [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray of float
+        Strictly between 0 and 1.
+    """
+    return np.clip(risk, _SMALLEST_RISK, 1 - _SMALLEST_RISK)
 
 
 def measure_calibration_line(
@@ -116,19 +132,36 @@ def measure_calibration_line(
     Van Calster, B. et al. (2019). Calibration: the Achilles heel of predictive analytics.
     BMC Medicine 17, 230.
     """
-    risk = np.clip(sample.known_risk, _SMALLEST_RISK, 1 - _SMALLEST_RISK)
+    risk = clip_risk(sample.known_risk)
     log_odds = logit(risk)
     ones = np.ones((len(risk), 1))
     line = np.column_stack([ones, log_odds])
-    both, both_without = _fit_logistic(sample, line, np.zeros(len(risk)))
-    level, level_without = _fit_logistic(sample, ones, log_odds)
+    both, both_without = fit_logistic(sample, line, np.zeros(len(risk)))
+    level, level_without = fit_logistic(sample, ones, log_odds)
     return (float(both[1]), both_without[:, 1]), (float(level[0]), level_without[:, 0])
 
 
-def _fit_logistic(
+def fit_logistic(
     sample: Sample, design: FloatArray, offset: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Fit a logistic regression by Newton's method, and without each unit by one step."""
+    """Fit a logistic regression by Newton's method, and without each unit by one step.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+    design : numpy.ndarray of float, shape (rows with a label, n_columns)
+        The columns.
+    offset : numpy.ndarray of float, shape (rows with a label,)
+        Log-odds that are added as they are.
+
+    Returns
+    -------
+    coefficients : numpy.ndarray of float, shape (n_columns,)
+        Of all rows.
+    without : numpy.ndarray of float, shape (n_units, n_columns)
+        Without each unit.
+    """
     label = sample.known_label
     coefficients = np.zeros(design.shape[1])
     for _ in range(_MOST_STEPS):

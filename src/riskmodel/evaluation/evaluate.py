@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UsageError
-from riskmodel.evaluation.calibration import (
-    find_calibration_curve,
-    measure_base_rate,
-    measure_brier,
-    measure_calibration_line,
-    measure_log_loss,
-)
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import Scale, make_edge_interval, make_interval
-from riskmodel.evaluation.ranking import (
-    CapacityCounts,
-    count_at_capacity,
-    measure_auc,
-    measure_average_precision,
-)
-from riskmodel.evaluation.result import (
-    METRICS,
-    EvaluationResult,
-    ModelEvaluation,
-    YardstickComparison,
-)
-from riskmodel.evaluation.sample import Sample, make_sample
+from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.measures import find_reason, measure_model
+from riskmodel.evaluation.ranking import measure_auc
+from riskmodel.evaluation.result import EvaluationResult, YardstickComparison
+from riskmodel.evaluation.sample import make_sample
+from riskmodel.evaluation.school_history import SCHOOL_ONLY
 from riskmodel.evaluation.specs import EvaluationSpec
+from riskmodel.evaluation.targeting import TargetingComparison, compare_targeting, measure_churn
 from riskmodel.models.specs import LEARNT_INTERPRETABLE, YARDSTICK
-
-FloatArray = npt.NDArray[np.float64]
 
 _KEYS = ["subject_id", "prediction_date"]
 _COLUMNS = (*_KEYS, "cohort", "point", "school_unit", "label", "model", "risk")
@@ -84,11 +68,16 @@ def evaluate(
     _check_values(predictions)
     ordered = predictions.sort_values(["point", "model", *_KEYS], kind="stable")
     by_point = {str(point): rows for point, rows in ordered.groupby("point", sort=True)}
-    models, comparisons = [], []
+    models, comparisons, targeting = [], [], []
+    used: dict[str, pd.DataFrame] = {}
     for point, rows in by_point.items():
         samples = {str(name): part for name, part in rows.groupby("model", sort=True)}
-        models += [_measure_model(point, name, part, spec) for name, part in samples.items()]
-        comparisons.append(_compare(point, samples, (chosen or {}).get(point), spec))
+        models += [measure_model(point, name, part, spec) for name, part in samples.items()]
+        comparison = _compare(point, samples, (chosen or {}).get(point), spec)
+        comparisons.append(comparison)
+        targeting.append(_compare_with_schools(point, samples, comparison.interpretable, spec))
+        if comparison.interpretable is not None:
+            used[point] = samples[comparison.interpretable]
     return EvaluationResult(
         level=spec.level,
         capacity=spec.capacity,
@@ -98,6 +87,8 @@ def evaluate(
         },
         models=tuple(models),
         comparisons=tuple(comparisons),
+        targeting=tuple(targeting),
+        churn=tuple(_follow_lists(used, spec)),
     )
 
 
@@ -125,142 +116,6 @@ def _check_values(predictions: pd.DataFrame) -> None:
         )
 
 
-def _measure_model(
-    point: str, model: str, rows: pd.DataFrame, spec: EvaluationSpec
-) -> ModelEvaluation:
-    """Measure one model at one prediction point."""
-    sample = make_sample(rows)
-    capacity = spec.capacity_count(len(rows))
-    reason = _find_reason(sample, spec)
-    metrics = dict.fromkeys(METRICS, Estimate.unknown(reason or ""))
-    curve: list[dict[str, Any]] = []
-    if reason is None:
-        metrics = dict(sorted(_measure(sample, capacity, spec)))
-        curve = find_calibration_curve(
-            sample, n_groups=spec.curve_groups, minimum_count=spec.minimum_count
-        )
-    return ModelEvaluation(
-        point=point,
-        model=model,
-        counts=_count(sample, capacity, spec.minimum_count),
-        n_clusters=sample.n_clusters,
-        metrics=metrics,
-        calibration_curve=tuple(curve),
-    )
-
-
-def _count(sample: Sample, capacity: int, minimum_count: int) -> dict[str, Estimate]:
-    """Return the counts of rows that may be shown."""
-    n_known = sample.n_positive + sample.n_negative
-    is_small = _is_small(sample.n_positive, minimum_count) or _is_small(
-        sample.n_negative, minimum_count
-    )
-    n_unknown = len(sample.label) - n_known
-    hidden = Estimate.unknown(_small(minimum_count))
-    # The capacity is a share of all pupils, from which the unknown ones would follow.
-    hides_unknown = _is_small(n_unknown, minimum_count)
-    return {
-        "capacity_count": hidden if hides_unknown else Estimate(capacity),
-        "n": hidden if _is_small(n_known, minimum_count) else Estimate(n_known),
-        "n_positive": hidden if is_small else Estimate(sample.n_positive),
-        "n_unknown": hidden if hides_unknown else Estimate(n_unknown),
-    }
-
-
-def _find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
-    """Return why nothing can be measured, if nothing can."""
-    if not sample.has_both_classes:
-        return "not defined: all known labels are the same, or none is known"
-    if min(sample.n_positive, sample.n_negative) < spec.minimum_count:
-        return _small(spec.minimum_count)
-    return None
-
-
-def _is_small(count: float, minimum_count: int) -> bool:
-    """Tell whether a count may not be shown."""
-    return 0 < count < minimum_count
-
-
-def _small(minimum_count: int) -> str:
-    """Return the reason of what rests on too few pupils."""
-    return f"suppressed: rests on fewer than {minimum_count} pupils"
-
-
-def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
-    """Yield the measures of a sample with both classes by name."""
-    plain: dict[str, tuple[tuple[float, FloatArray], Scale]] = {
-        "auc": (measure_auc(sample), "logit"),
-        "average_precision": (measure_average_precision(sample), "logit"),
-        "base_rate": (measure_base_rate(sample), "logit"),
-        "brier": (measure_brier(sample), "logit"),
-        "log_loss": (measure_log_loss(sample), "log"),
-    }
-    if np.ptp(sample.known_risk) > 0:
-        slope, intercept = measure_calibration_line(sample)
-        plain |= {
-            "calibration_slope": (slope, "identity"),
-            "calibration_intercept": (intercept, "identity"),
-        }
-    else:
-        reason = "not defined: all risks are equal"
-        yield "calibration_slope", Estimate.unknown(reason)
-        yield "calibration_intercept", Estimate.unknown(reason)
-    for name, ((value, without), scale) in plain.items():
-        yield name, make_interval(value, without, sample, level=spec.level, scale=scale)
-    yield from _measure_at_capacity(sample, capacity, spec)
-
-
-def _measure_at_capacity(
-    sample: Sample, capacity: int, spec: EvaluationSpec
-) -> Iterator[tuple[str, Estimate]]:
-    """Yield the measures of meeting the pupils with the highest risks."""
-    counts = count_at_capacity(sample, capacity)
-    reason = _find_capacity_reason(sample, counts, spec.minimum_count)
-    if reason is not None:
-        for name in ("precision_at_capacity", "recall_at_capacity", "number_needed_to_screen"):
-            yield name, Estimate.unknown(reason)
-        return
-    positives = sample.add_up(sample.known_label)
-    precision = _make_share(
-        counts.precision, counts.precision_without, counts.met_by_unit, sample, spec.level
-    )
-    yield "precision_at_capacity", precision
-    yield (
-        "recall_at_capacity",
-        _make_share(counts.recall, counts.recall_without, positives, sample, spec.level),
-    )
-    yield "number_needed_to_screen", _invert(precision)
-
-
-def _find_capacity_reason(sample: Sample, counts: CapacityCounts, minimum_count: int) -> str | None:
-    """Return why the measures at capacity may not be shown, if they may not."""
-    if counts.met == 0:
-        return "not defined: the capacity reaches no pupil whose label is known"
-    in_vain = counts.met - counts.found
-    cells = (counts.found, in_vain, sample.n_positive - counts.found, sample.n_negative - in_vain)
-    if any(_is_small(round(cell, 9), minimum_count) for cell in cells):
-        return _small(minimum_count)
-    return None
-
-
-def _make_share(
-    value: float, without: FloatArray, counts: FloatArray, sample: Sample, level: float
-) -> Estimate:
-    """Return a share with its interval, also where it is 0 or 1."""
-    if value in (0.0, 1.0):
-        return make_edge_interval(value, counts, sample, level)
-    return make_interval(value, without, sample, level=level, scale="logit")
-
-
-def _invert(precision: Estimate) -> Estimate:
-    """Return how many pupils are met for each one with the outcome."""
-    if not precision.value:
-        return Estimate.unknown("not defined: no pupil with the outcome is met")
-    lower = None if precision.upper is None else 1 / precision.upper
-    upper = None if not precision.lower else 1 / precision.lower
-    return Estimate(1 / precision.value, lower, upper, precision.method, precision.reason)
-
-
 def _compare(
     point: str, rows: Mapping[str, pd.DataFrame], chosen: str | None, spec: EvaluationSpec
 ) -> YardstickComparison:
@@ -271,7 +126,7 @@ def _compare(
         missing = Estimate.unknown("not defined: one of the two models is not there")
         return YardstickComparison(point, name, YARDSTICK, missing)
     yardstick = make_sample(rows[YARDSTICK])
-    if (reason := _find_reason(yardstick, spec)) is not None:
+    if (reason := find_reason(yardstick, spec)) is not None:
         return YardstickComparison(point, name, YARDSTICK, Estimate.unknown(reason))
     same = [n for n in candidates if _has_same_rows(rows[n], rows[YARDSTICK])]
     if not same:
@@ -290,3 +145,35 @@ def _has_same_rows(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Tell whether two models were measured on the same rows with the same labels."""
     columns = [*_KEYS, "label", "school_unit"]
     return one[columns].reset_index(drop=True).equals(other[columns].reset_index(drop=True))
+
+
+def _compare_with_schools(
+    point: str, rows: Mapping[str, pd.DataFrame], model: str | None, spec: EvaluationSpec
+) -> TargetingComparison:
+    """Compare the list by the model that is used with one by the schools' history."""
+    if model is None or SCHOOL_ONLY not in rows:
+        reason = "not defined: there is no model, or no earlier cohort of the schools"
+        return TargetingComparison.unknown(point, model, reason)
+    own, school_only = make_sample(rows[model]), make_sample(rows[SCHOOL_ONLY])
+    capacity = spec.capacity_count(len(rows[model]))
+    for sample, name in ((own, model), (school_only, SCHOOL_ONLY)):
+        measured = measure_model(point, name, rows[name], spec).metrics["recall_at_capacity"]
+        reason_found = find_reason(sample, spec) or (
+            measured.reason if measured.value is None else None
+        )
+        if reason_found is not None:
+            return TargetingComparison.unknown(point, model, reason_found)
+    return compare_targeting(point, model, own, school_only, capacity, spec.level)
+
+
+def _follow_lists(used: Mapping[str, pd.DataFrame], spec: EvaluationSpec) -> list[dict[str, Any]]:
+    """Return how the lists change from one prediction point to the next, in order of time."""
+    order = sorted(used, key=lambda point: (used[point]["prediction_date"].min(), point))
+    changes = []
+    for first, second in pairwise(order):
+        share = spec.capacity_count(len(used[second])) / len(used[second])
+        change = measure_churn(
+            used[first], used[second], share, level=spec.level, minimum_count=spec.minimum_count
+        )
+        changes.append({"from": first, "to": second, **change})
+    return changes

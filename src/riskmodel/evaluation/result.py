@@ -8,18 +8,27 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.targeting import TargetingComparison
 
 METRICS = (
     "auc",
+    "auc_within_school",
     "average_precision",
     "base_rate",
     "brier",
+    "calibration_index",
     "calibration_intercept",
     "calibration_slope",
+    "lift_at_capacity",
     "log_loss",
     "number_needed_to_screen",
     "precision_at_capacity",
+    "precision_per_school",
     "recall_at_capacity",
+    "recall_per_school",
+    "reliability",
+    "resolution",
+    "uncertainty",
 )
 """The measures of a model, in the order of the alphabet."""
 
@@ -44,6 +53,11 @@ class ModelEvaluation:
         By the names in `METRICS`.
     calibration_curve : tuple of dict
         `mean_risk`, `observed` and `n` by group; empty where groups would be too small.
+    at_shares : tuple of dict
+        For lists of several sizes `share`, `count`, and `precision`, `recall` and `lift` with
+        their intervals; sizes that would give small counts away are left out.
+    decision_curve : tuple of dict
+        `threshold`, `net_benefit` and `meet_everyone` with their intervals.
     """
 
     point: str
@@ -52,6 +66,8 @@ class ModelEvaluation:
     n_clusters: int
     metrics: dict[str, Estimate]
     calibration_curve: tuple[dict[str, Any], ...]
+    at_shares: tuple[dict[str, Any], ...] = ()
+    decision_curve: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the measures as plain values.
@@ -60,7 +76,8 @@ class ModelEvaluation:
         -------
         dict
             JSON values: the counts by name, where one that may not be shown is null and
-            named in `suppressed`; `n_clusters`; `metrics` by name; `calibration_curve`.
+            named in `suppressed`; `n_clusters`; `metrics` by name; `calibration_curve`,
+            `at_shares` and `decision_curve`.
         """
         return {
             **{name: _as_count(count) for name, count in self.counts.items()},
@@ -68,6 +85,8 @@ class ModelEvaluation:
             "n_clusters": self.n_clusters,
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "calibration_curve": [dict(group) for group in self.calibration_curve],
+            "at_shares": [dict(size) for size in self.at_shares],
+            "decision_curve": [dict(point) for point in self.decision_curve],
         }
 
 
@@ -128,6 +147,10 @@ class EvaluationResult:
         One per prediction point and model.
     comparisons : tuple of YardstickComparison
         One per prediction point.
+    targeting : tuple of TargetingComparison
+        One per prediction point.
+    churn : tuple of dict
+        For two prediction points after one another `from`, `to` and `share_new`.
     """
 
     level: float
@@ -135,6 +158,8 @@ class EvaluationResult:
     cohorts: dict[str, tuple[str, ...]]
     models: tuple[ModelEvaluation, ...]
     comparisons: tuple[YardstickComparison, ...]
+    targeting: tuple[TargetingComparison, ...]
+    churn: tuple[dict[str, Any], ...]
 
     def find(self, point: str, model: str) -> ModelEvaluation:
         """Return the measures of one model at one prediction point.
@@ -168,18 +193,25 @@ class EvaluationResult:
         -------
         dict
             JSON values: `level`, `capacity`, and in `points` by name the `cohorts`, the
-            `models` by name and the `comparison`.
+            `models` by name, the `comparison` and the `targeting`; and `churn`.
         """
+        targeting = {entry.point: entry.to_dict() for entry in self.targeting}
         comparisons = {entry.point: entry.to_dict() for entry in self.comparisons}
         points = {
             point: {
                 "cohorts": list(cohorts),
                 "models": {e.model: e.to_dict() for e in self.models if e.point == point},
                 "comparison": comparisons[point],
+                "targeting": targeting[point],
             }
             for point, cohorts in self.cohorts.items()
         }
-        return {"level": self.level, "capacity": self.capacity, "points": points}
+        return {
+            "level": self.level,
+            "capacity": self.capacity,
+            "points": points,
+            "churn": [dict(entry) for entry in self.churn],
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return the measures as a table.

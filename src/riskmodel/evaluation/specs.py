@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, StrictFloat, StrictInt, field_validator
 
 from riskmodel.core.spec import Spec
@@ -14,12 +16,14 @@ class EvaluationSpec(Spec):
     number with decimals, a count if it is a whole number. `level` is the share of intervals
     that cover the true value. No figure rests on fewer than `minimum_count` pupils.
     `curve_groups` is the number of groups of the calibration curve before small ones merge.
+    `shares` are the sizes of other lists that are measured too, ascending.
     """
 
     capacity: StrictInt | StrictFloat = 0.1
     level: float = Field(default=0.95, gt=0.5, lt=1)
     minimum_count: int = Field(default=10, ge=1)
     curve_groups: int = Field(default=10, ge=2, le=50)
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.05, 0.1, 0.15, 0.2, 0.3)
 
     @field_validator("capacity")
     @classmethod

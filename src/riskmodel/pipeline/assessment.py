@@ -12,6 +12,7 @@ from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
+from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
 from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
 from riskmodel.fairness.groups import flag_pupils
 from riskmodel.pipeline import artifacts
@@ -24,7 +25,7 @@ from riskmodel.pipeline.refits import (
     fit_with_other_inputs,
 )
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import KEYS, read_attributes
+from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.tracking.store import RunReference, log_results
 
@@ -119,6 +120,9 @@ def evaluate(context: StageContext) -> str:
     folder = context.folder
     predictions = pd.read_parquet(folder.require(artifacts.PREDICTIONS, made_by="train"))
     chosen = read_chosen(folder)
+    predictions = pd.concat(
+        [predictions, *_predict_by_schools(folder, predictions)], ignore_index=True
+    )
     result = evaluate_predictions(predictions, context.config.evaluation, chosen=chosen)
     content = result.to_dict() | {"chosen": chosen}
     write_json(folder.path(artifacts.EVALUATION), content)
@@ -131,6 +135,30 @@ def evaluate(context: StageContext) -> str:
         f"{point}: AUC {_show(content['points'][point]['models'][model]['metrics']['auc'])}"
         for point, model in chosen.items()
     )
+
+
+def _predict_by_schools(folder: RunFolder, predictions: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the school-only yardstick's predictions, by point; none without earlier cohorts."""
+    labels = read_labels(folder)
+    history = labels[labels["split"].eq("train")]
+    found = []
+    for point, earlier in history.groupby("point", sort=True):
+        rows = predictions[predictions["point"].eq(point)]
+        rows = rows.drop_duplicates(KEYS)
+        if earlier["school_unit"].notna().any() and not rows.empty:
+            frames = [
+                one[["school_unit", "label"]].assign(**_find_municipality(folder, one))
+                for one in (earlier, rows)
+            ]
+            risk = predict_by_history(*frames)
+            found.append(rows.assign(model=SCHOOL_ONLY, risk=risk))
+    return found
+
+
+def _find_municipality(folder: RunFolder, rows: pd.DataFrame) -> dict[str, Any]:
+    """Return the pupils' municipalities, where they are known."""
+    attributes = read_attributes(folder, rows)
+    return {name: attributes[name] for name in ("municipality",) if name in attributes.columns}
 
 
 def _flatten_metrics(content: dict[str, Any]) -> dict[str, float | None]:

@@ -1,0 +1,169 @@
+"""Does the individual risk add anything to knowing the school? And how lists change in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.ranking import count_at_capacity
+from riskmodel.evaluation.sample import Sample, make_sample
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TargetingComparison:
+    """A list by the individual risk beside one by the schools' history alone.
+
+    Parameters
+    ----------
+    point : str
+        The prediction point.
+    model : str or None
+        The model behind the individual risk.
+    recall : Estimate
+        The share of the pupils with the outcome whom the list by risk reaches.
+    school_only_recall : Estimate
+        The share that places for the schools with the worst history reach, drawn by lot
+        within a school.
+    difference : Estimate
+        The former less the latter, on the same pupils.
+    """
+
+    point: str
+    model: str | None
+    recall: Estimate
+    school_only_recall: Estimate
+    difference: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as plain values.
+
+        Returns
+        -------
+        dict
+            JSON values.
+        """
+        return {
+            "model": self.model,
+            "recall": self.recall.to_dict(),
+            "school_only_recall": self.school_only_recall.to_dict(),
+            "difference": self.difference.to_dict(),
+        }
+
+    @classmethod
+    def unknown(cls, point: str, model: str | None, reason: str) -> TargetingComparison:
+        """Return a comparison that cannot be made.
+
+        Parameters
+        ----------
+        point : str
+            The prediction point.
+        model : str or None
+            The model.
+        reason : str
+            Why.
+
+        Returns
+        -------
+        TargetingComparison
+            Without values.
+        """
+        missing = Estimate.unknown(reason)
+        return cls(point, model, missing, missing, missing)
+
+
+def compare_targeting(
+    point: str, model: str, own: Sample, school_only: Sample, capacity: int, level: float
+) -> TargetingComparison:
+    """Compare whom two lists of the same length reach.
+
+    Parameters
+    ----------
+    point, model : str
+        What is compared.
+    own, school_only : Sample
+        The same rows with the individual risks, and with those of the schools' history.
+    capacity : int
+        Places.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    TargetingComparison
+        Paired on the same pupils, by school.
+    """
+    by_risk, by_school = count_at_capacity(own, capacity), count_at_capacity(school_only, capacity)
+
+    def show(value: float, without: FloatArray, scale: Any) -> Estimate:
+        """Return a figure with its interval."""
+        return make_interval(value, without, own, level=level, scale=scale)
+
+    return TargetingComparison(
+        point=point,
+        model=model,
+        recall=show(by_risk.recall, by_risk.recall_without, "logit"),
+        school_only_recall=show(by_school.recall, by_school.recall_without, "logit"),
+        difference=show(
+            by_risk.recall - by_school.recall,
+            by_risk.recall_without - by_school.recall_without,
+            "identity",
+        ),
+    )
+
+
+def measure_churn(
+    before: pd.DataFrame, after: pd.DataFrame, capacity: float, *, level: float, minimum_count: int
+) -> dict[str, Any]:
+    """Measure how much of a list is new at the next prediction point.
+
+    Parameters
+    ----------
+    before, after : pandas.DataFrame
+        Predictions of one model each at two points: `subject_id`, `cohort`, `school_unit`,
+        `label` and `risk`.
+    capacity : float
+        The share of the pupils at both points who have a place.
+    level : float
+        Of the interval.
+    minimum_count : int
+        Nothing is shown where fewer pupils, but not none, stayed or are new.
+
+    Returns
+    -------
+    dict
+        `share_new`: of the pupils on the later list those who were not on the earlier one,
+        among the pupils of both points, with its interval.
+    """
+    keys = ["subject_id", "cohort"]
+    both = before[[*keys, "risk"]].merge(
+        after[[*keys, "school_unit", "risk"]], on=keys, suffixes=("_before", "_after")
+    )
+    size = int(capacity * len(both) + 1e-9)
+    if size == 0:
+        return {"share_new": Estimate.unknown("not defined: the list is empty").to_dict()}
+    listed = {}
+    for name in ("before", "after"):
+        order = both.sort_values([f"risk_{name}", *keys], ascending=[False, True, True]).index
+        listed[name] = np.isin(np.arange(len(both)), order[:size])
+    is_new = listed["after"] & ~listed["before"]
+    n_new = int(is_new.sum())
+    if 0 < n_new < minimum_count or 0 < size - n_new < minimum_count:
+        reason = f"suppressed: rests on fewer than {minimum_count} pupils"
+        return {"share_new": Estimate.unknown(reason).to_dict()}
+    # Only the school's units are read: every pupil counts, whatever the outcome.
+    rows = both.assign(risk=0.5, label=listed["after"].astype(np.float64))
+    sample = make_sample(rows)
+    new, places = sample.add_up(is_new.astype(np.float64)), sample.add_up(sample.known_label)
+    rest = places.sum() - places
+    without = np.full(sample.n_units, np.nan)
+    np.divide(n_new - new, rest, out=without, where=rest > 0)
+    figure = make_interval(n_new / size, without, sample, level=level, scale="logit")
+    return {"share_new": figure.to_dict()}
