@@ -13,13 +13,19 @@ from riskmodel.core.validation import check_columns
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.label_modes import measure_label_modes
 from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import measure_auc
 from riskmodel.evaluation.result import EvaluationResult, YardstickComparison
 from riskmodel.evaluation.sample import make_sample
 from riskmodel.evaluation.school_history import SCHOOL_ONLY
 from riskmodel.evaluation.specs import EvaluationSpec
-from riskmodel.evaluation.targeting import TargetingComparison, compare_targeting, measure_churn
+from riskmodel.evaluation.targeting import (
+    TargetingComparison,
+    compare_in_time,
+    compare_targeting,
+    measure_churn,
+)
 from riskmodel.models.specs import LEARNT_INTERPRETABLE, YARDSTICK
 
 _KEYS = ["subject_id", "prediction_date"]
@@ -89,6 +95,10 @@ def evaluate(
         comparisons=tuple(comparisons),
         targeting=tuple(targeting),
         churn=tuple(_follow_lists(used, spec)),
+        label_modes={
+            point: measure_label_modes(point, str(rows["model"].iloc[0]), rows, spec)
+            for point, rows in used.items()
+        },
     )
 
 
@@ -170,10 +180,12 @@ def _follow_lists(used: Mapping[str, pd.DataFrame], spec: EvaluationSpec) -> lis
     """Return how the lists change from one prediction point to the next, in order of time."""
     order = sorted(used, key=lambda point: (used[point]["prediction_date"].min(), point))
     changes = []
+    last = used[order[-1]] if order else pd.DataFrame()
     for first, second in pairwise(order):
         share = spec.capacity_count(len(used[second])) / len(used[second])
         change = measure_churn(
             used[first], used[second], share, level=spec.level, minimum_count=spec.minimum_count
         )
-        changes.append({"from": first, "to": second, **change})
+        lag = compare_in_time(used[first], last, level=spec.level, minimum_count=spec.minimum_count)
+        changes.append({"from": first, "to": second, **change, "auc_less_than_last": lag.to_dict()})
     return changes

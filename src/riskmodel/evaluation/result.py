@@ -150,7 +150,11 @@ class EvaluationResult:
     targeting : tuple of TargetingComparison
         One per prediction point.
     churn : tuple of dict
-        For two prediction points after one another `from`, `to` and `share_new`.
+        For two prediction points after one another `from`, `to`, `share_new` (of the later
+        list) and `auc_less_than_last` (the earlier point's area under the curve less that of
+        the last point, on the same pupils).
+    label_modes : dict of str to dict
+        By prediction point what pupils without a known outcome do to the measures.
     """
 
     level: float
@@ -160,6 +164,7 @@ class EvaluationResult:
     comparisons: tuple[YardstickComparison, ...]
     targeting: tuple[TargetingComparison, ...]
     churn: tuple[dict[str, Any], ...]
+    label_modes: dict[str, dict[str, Any]]
 
     def find(self, point: str, model: str) -> ModelEvaluation:
         """Return the measures of one model at one prediction point.
@@ -193,7 +198,8 @@ class EvaluationResult:
         -------
         dict
             JSON values: `level`, `capacity`, and in `points` by name the `cohorts`, the
-            `models` by name, the `comparison` and the `targeting`; and `churn`.
+            `models` by name, the `comparison`, the `targeting` and the `label_modes`; and
+            `churn`.
         """
         targeting = {entry.point: entry.to_dict() for entry in self.targeting}
         comparisons = {entry.point: entry.to_dict() for entry in self.comparisons}
@@ -203,6 +209,7 @@ class EvaluationResult:
                 "models": {e.model: e.to_dict() for e in self.models if e.point == point},
                 "comparison": comparisons[point],
                 "targeting": targeting[point],
+                "label_modes": self.label_modes.get(point, {}),
             }
             for point, cohorts in self.cohorts.items()
         }

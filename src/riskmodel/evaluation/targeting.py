@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_interval
-from riskmodel.evaluation.ranking import count_at_capacity
+from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import Sample, make_sample
 
 FloatArray = npt.NDArray[np.float64]
@@ -167,3 +167,39 @@ def measure_churn(
     np.divide(n_new - new, rest, out=without, where=rest > 0)
     figure = make_interval(n_new / size, without, sample, level=level, scale="logit")
     return {"share_new": figure.to_dict()}
+
+
+def compare_in_time(
+    early: pd.DataFrame, late: pd.DataFrame, *, level: float, minimum_count: int
+) -> Estimate:
+    """Compare how well the same outcome of the same pupils is foretold at two points.
+
+    Parameters
+    ----------
+    early, late : pandas.DataFrame
+        Predictions of one model each: `subject_id`, `cohort`, `school_unit`, `label` and `risk`.
+    level : float
+        Of the interval.
+    minimum_count : int
+        The fewest pupils of either outcome.
+
+    Returns
+    -------
+    Estimate
+        The area under the curve at the early point less that at the late one.
+    """
+    keys = ["subject_id", "cohort"]
+    both = late[[*keys, "school_unit", "label", "risk"]].merge(
+        early[[*keys, "risk"]], on=keys, suffixes=("", "_early")
+    )
+    before = make_sample(both.assign(risk=both["risk_early"]))
+    after = make_sample(both)
+    fewest = min(after.n_positive, after.n_negative)
+    if fewest == 0:
+        return Estimate.unknown("not defined: the points have no pupils of both kinds in common")
+    if fewest < minimum_count:
+        return Estimate.unknown(f"suppressed: rests on fewer than {minimum_count} pupils")
+    (value, without), (other, other_without) = measure_auc(before), measure_auc(after)
+    return make_interval(
+        value - other, without - other_without, after, level=level, scale="identity"
+    )

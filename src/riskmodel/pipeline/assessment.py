@@ -13,6 +13,7 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
 from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
+from riskmodel.evaluation.sources import compare_sources
 from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
 from riskmodel.fairness.groups import flag_pupils
 from riskmodel.pipeline import artifacts
@@ -23,6 +24,7 @@ from riskmodel.pipeline.refits import (
     FAMILY,
     fit_with_groups_in_view,
     fit_with_other_inputs,
+    fit_without_sources,
 )
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
@@ -124,7 +126,7 @@ def evaluate(context: StageContext) -> str:
         [predictions, *_predict_by_schools(folder, predictions)], ignore_index=True
     )
     result = evaluate_predictions(predictions, context.config.evaluation, chosen=chosen)
-    content = result.to_dict() | {"chosen": chosen}
+    content = result.to_dict() | {"chosen": chosen, "sources": _compare_sources(context)}
     write_json(folder.path(artifacts.EVALUATION), content)
     log_results(
         read_reference(folder),
@@ -135,6 +137,18 @@ def evaluate(context: StageContext) -> str:
         f"{point}: AUC {_show(content['points'][point]['models'][model]['metrics']['auc'])}"
         for point, model in chosen.items()
     )
+
+
+def _compare_sources(context: StageContext) -> list[dict[str, Any]]:
+    """Return what each domain of features adds at the main point."""
+    predictions = read_chosen_predictions(context.config, context.folder)
+    point = find_main_point(context.config, context.folder)
+    if predictions["label"].isna().all():
+        return []
+    risks = fit_without_sources(context, predictions, point)
+    if not risks:
+        return []
+    return compare_sources(predictions, risks, context.config.evaluation, base=BASE)
 
 
 def _predict_by_schools(folder: RunFolder, predictions: pd.DataFrame) -> list[pd.DataFrame]:

@@ -78,6 +78,48 @@ def fit_with_other_inputs(
     return risks, proxies
 
 
+def fit_without_sources(
+    context: StageContext, predictions: pd.DataFrame, point: str
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Fit models without the features of each domain, and predict.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+    predictions : pandas.DataFrame
+        One row per pupil to predict, with subject and prediction date.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of float, shape (n,)
+        Risks by the model with all features (`BASE`), and by those without a domain. Empty
+        where all features are of one domain.
+    """
+    config = context.config
+    table, _, training = _read_training(context, point)
+    is_temporal = isinstance(config.split, TemporalSplit)
+    domains: dict[str, list[str]] = {}
+    for info in table.infos:
+        if info["name"] in table.inputs.columns:
+            domains.setdefault(str(info.get("domain")), []).append(str(info["name"]))
+    if len(domains) < 2:
+        return {}
+    left_out = {BASE: list[str](), **dict(sorted(domains.items()))}
+    spec = ModelSpec(
+        candidates=(FAMILY,), folds=_FOLDS, sensitive_inputs=config.models.sensitive_inputs,
+        calibration=config.models.calibration, monotone=config.models.monotone,
+    )  # fmt: skip
+    order = _find_rows(table.labels, predictions)
+    risks = {}
+    for name, columns in left_out.items():
+        fitted = ModellingTable(table.labels, table.inputs.drop(columns=columns), table.infos)
+        risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)[order]
+    return risks
+
+
 def fit_with_groups_in_view(
     context: StageContext, predictions: pd.DataFrame, point: str, *, share: float
 ) -> tuple[npt.NDArray[np.float64], dict[tuple[str, str], npt.NDArray[np.float64]]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from riskmodel.models.specs import LEARNT_INTERPRETABLE
+from riskmodel.evaluation.school_history import SCHOOL_ONLY
+from riskmodel.models.specs import LEARNT_INTERPRETABLE, YARDSTICK
 from riskmodel.report.cells import (
     Cell,
     describe_missing,
@@ -20,10 +21,18 @@ from riskmodel.report.page import find_outcome
 
 Block = dict[str, Any]
 
-_RANKING = ("auc", "average_precision", "precision_at_capacity", "recall_at_capacity")
-_CALIBRATION = ("calibration_slope", "calibration_intercept", "brier", "log_loss")
+_RANKING = (
+    "auc", "auc_within_school", "average_precision", "precision_at_capacity",
+    "recall_at_capacity",
+)  # fmt: skip
+_CALIBRATION = (
+    "calibration_slope", "calibration_intercept", "calibration_index", "brier", "log_loss",
+)  # fmt: skip
 _SHARES = {"precision_at_capacity", "recall_at_capacity", "base_rate"}
-_DIGITS = {"brier": 3, "log_loss": 3, "auc": 3, "average_precision": 3}
+_DIGITS = dict.fromkeys(
+    ("brier", "log_loss", "auc", "auc_within_school", "average_precision", "calibration_index"), 3
+)
+_YARDSTICKS = (YARDSTICK, SCHOOL_ONLY)
 _MOST_BARS = 12
 _ROUND_TO = 10
 
@@ -312,7 +321,7 @@ def _place(name: str, chosen: str | None) -> tuple[bool, int, str]:
     """Return where a candidate stands: the chosen first, the yardstick last."""
     order = (*reversed(LEARNT_INTERPRETABLE), "rule", "base_rate")
     position = order.index(name) if name in order else order.index("rule")
-    return (name != chosen, 9 if name == "boosting" else position, name)
+    return (name != chosen, 9 if name in _YARDSTICKS else position, name)
 
 
 def _candidate_row(
@@ -327,7 +336,7 @@ def _candidate_row(
         for measure in measures
     ]
     tag = t("model_card.model.chosen") if is_chosen else ""
-    if name == "boosting":
+    if name in _YARDSTICKS:
         tag = t("model_card.model.yardstick")
     return {"label": _name_model(name, t), "cells": cells, "is_chosen": is_chosen, "tag": tag}
 

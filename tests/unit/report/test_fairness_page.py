@@ -223,8 +223,7 @@ def test_the_rule_is_told(settings, expected):
 
 def test_every_figure_of_the_charts_is_in_a_table(audit, examples):
     html = render_fairness(collect_fairness(audit, run=examples.TEST_RUN))
-    assert html.count("<svg") == 4
-    assert html.count('class="chart"') == 4
+    assert html.count("<svg") == html.count('class="chart"') >= 4
     for name in ("miss_rate", "false_positive_rate"):
         for attribute in audit["attributes"]:
             for group in attribute["groups"]:

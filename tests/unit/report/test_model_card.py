@@ -19,7 +19,7 @@ def find_tables(section):
 def test_the_card_has_all_its_sections(evaluation, card_arguments):
     data = collect_model_card(evaluation, **card_arguments)
     assert [section["id"] for section in data["sections"]] == [
-        "purpose", "scope", "data", "features", "model", "calibration", "importances",
+        "purpose", "scope", "data", "features", "model", "worth", "calibration", "importances",
         "fairness", "limits", "oversight", "legal", "provenance",
     ]  # fmt: skip
 

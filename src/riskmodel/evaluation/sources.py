@@ -1,0 +1,74 @@
+"""What each source of data adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.measures import find_reason
+from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
+from riskmodel.evaluation.sample import make_sample
+from riskmodel.evaluation.specs import EvaluationSpec
+
+
+def compare_sources(
+    rows: pd.DataFrame,
+    risks: Mapping[str, npt.NDArray[np.float64]],
+    spec: EvaluationSpec,
+    *,
+    base: str,
+) -> list[dict[str, Any]]:
+    """Compare models without one source of data each with the one that has all.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The pupils, with `school_unit` and `label`.
+    risks : mapping of str to numpy.ndarray of float, shape (n,)
+        By the model with all sources, and by those without the source that is named.
+    spec : EvaluationSpec
+        Capacity, level and the smallest count.
+    base : str
+        The model with all.
+
+    Returns
+    -------
+    list of dict
+        For each source its name and what it adds to the `auc` and to the `recall` at
+        capacity: the model with all sources less that without it, on the same pupils, with
+        intervals.
+    """
+    everything = make_sample(rows.assign(risk=risks[base]))
+    reason = find_reason(everything, spec)
+    capacity = spec.capacity_count(len(rows))
+    found = []
+    for source, risk in risks.items():
+        if source == base:
+            continue
+        if reason is not None:
+            missing = Estimate.unknown(reason).to_dict()
+            found.append({"source": source, "auc": missing, "recall": missing})
+            continue
+        without = make_sample(rows.assign(risk=risk))
+        pairs = {"auc": [measure_auc(one) for one in (everything, without)]}
+        counts = [count_at_capacity(one, capacity) for one in (everything, without)]
+        pairs["recall"] = [(one.recall, one.recall_without) for one in counts]
+        moved = abs(counts[0].found - counts[1].found)
+        entry: dict[str, Any] = {"source": source}
+        for name, ((all_value, all_without), (value, left)) in pairs.items():
+            figure = make_interval(
+                all_value - value, all_without - left, everything, level=spec.level,
+                scale="identity",
+            )  # fmt: skip
+            if name == "recall" and 0 < moved < spec.minimum_count:
+                small = f"suppressed: rests on fewer than {spec.minimum_count} pupils"
+                figure = Estimate.unknown(small)
+            entry[name] = figure.to_dict()
+        found.append(entry)
+    return found
