@@ -67,7 +67,7 @@ def find_late_cohorts(labels: pd.DataFrame) -> tuple[LateCohort, ...]:
             continue
         trained = rows[(rows["split"] == "train") & rows["label"].notna()]
         known = trained["outcome_known_date"]
-        late = trained[known.isna() | ~_is_known_before(known, tested.min())]
+        late = trained[known.isna() | ~is_known_before(known, tested.min())]
         found += [
             LateCohort(str(point), str(cohort), tested.min(), len(group))
             for cohort, group in late.groupby("cohort", sort=True)
@@ -164,8 +164,21 @@ def _is_train(labels: pd.DataFrame) -> pd.Series[bool]:
     return labels["split"].eq("train")
 
 
-def _is_known_before(known: pd.Series, limit: object) -> pd.Series:
-    """Tell which days lie before a limit; a missing day does not."""
+def is_known_before(known: pd.Series, limit: object) -> pd.Series:
+    """Tell which days lie before a limit, some of them missing.
+
+    Parameters
+    ----------
+    known : pandas.Series
+        Days on which something became known; missing where it never did.
+    limit : datetime.date
+        The limit.
+
+    Returns
+    -------
+    pandas.Series of bool
+        False where the day is missing.
+    """
     before = pd.Series(False, index=known.index)
     present = known.dropna()
     before[present.index] = is_before(present, limit)

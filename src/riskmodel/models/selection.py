@@ -73,25 +73,76 @@ def compare_candidates(
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     if selected != "auto":
         return Comparison(means, selected, "Named in the configuration.")
-    names = [name for name in LEARNT_INTERPRETABLE if name in risks]
+    return Comparison(means, *_choose(losses, means, groups, "out-of-fold log loss"))
+
+
+def choose_by_regret(
+    risks: Mapping[str, FloatArray],
+    y: FloatArray,
+    periods: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64] | None,
+) -> tuple[str, str, dict[str, list[float]]]:
+    """Choose a model by how it would have done in earlier periods.
+
+    Parameters
+    ----------
+    risks : mapping of str to numpy.ndarray of float, shape (n,)
+        By model, each period's risks from models of its own time.
+    y : numpy.ndarray of float, shape (n,)
+        1 for the outcome, 0 without.
+    periods : numpy.ndarray of int, shape (n,)
+        The period of each row, from 0 without gaps.
+    groups : numpy.ndarray of int, shape (n,), or None
+        The clusters of the standard error.
+
+    Returns
+    -------
+    chosen : str
+        Of the learnt interpretable models the simplest whose mean regret is at most one
+        standard error above the lowest one.
+    reason : str
+        Why, in one sentence.
+    regrets : dict of str to list of float
+        By learnt interpretable model, in each period its log loss less the lowest of these.
+
+    References
+    ----------
+    Savage, L. J. (1951). The theory of statistical decision. Journal of the American
+    Statistical Association 46, 55-67.
+    """
+    names: list[str] = [name for name in LEARNT_INTERPRETABLE if name in risks]
+    counts = np.bincount(periods)
+    losses = {name: find_losses(risks[name], y) for name in names}
+    by_period = np.array([np.bincount(periods, weights=losses[n]) / counts for n in names])
+    regret = by_period - by_period.min(axis=0)
+    # Each period counts the same, however many pupils it has.
+    weights = len(y) / (len(counts) * counts[periods])
+    weighted = {name: losses[name] * weights for name in names}
+    means = dict(zip(names, regret.mean(axis=1).tolist(), strict=True))
+    chosen, reason = _choose(weighted, means, groups, "mean regret over earlier cohorts")
+    return chosen, reason, dict(zip(names, regret.tolist(), strict=True))
+
+
+def _choose(
+    losses: Mapping[str, FloatArray],
+    means: Mapping[str, float],
+    groups: npt.NDArray[np.int64] | None,
+    measure: str,
+) -> tuple[str, str]:
+    """Return the simplest model within one standard error of the best, and why it is used."""
+    names = [name for name in LEARNT_INTERPRETABLE if name in losses]
     best = min(names, key=lambda name: means[name])
     if len(names) == 1:
-        return Comparison(means, best, "The only learnt model that can be explained.")
+        return best, "The only learnt model that can be explained."
     for name in names:
         lag = losses[name] - losses[best]
-        if name == best or lag.mean() <= _find_standard_error(lag, groups):
+        if name != best and lag.mean() <= _find_standard_error(lag, groups):
+            reason = f"The {measure} of '{best}' is not lower by more than one standard error"
+            return name, f"{reason}, so the simpler model is used."
+        if name == best:
             break
-    if name == best:
-        reason = (
-            "Its out-of-fold log loss is the lowest, and lower than that of every simpler model "
-            "by more than one standard error."
-        )
-    else:
-        reason = (
-            f"The out-of-fold log loss of '{best}' is not lower by more than one standard error, "
-            "so the simpler model is used."
-        )
-    return Comparison(means, name, reason)
+    reason = f"Its {measure} is the lowest, and lower than that of every simpler model"
+    return best, f"{reason} by more than one standard error."
 
 
 def _find_standard_error(values: FloatArray, groups: npt.NDArray[np.int64] | None) -> float:

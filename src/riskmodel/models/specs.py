@@ -66,7 +66,10 @@ class ModelSpec(Spec):
     `sensitive_inputs` names the sensitive attributes that may be model inputs, by default
     none. `folds` is the number of parts of the cross-fitting. With `monotone` a feature with
     an expected direction may move the risk of the learnt interpretable models in that
-    direction only.
+    direction only. `origins` is how many earlier training cohorts are predicted too, by
+    models trained on what was known in their own time, on at most `history` cohorts: with two
+    or more of them ``auto`` rests on these. Pupils without a known outcome are `left_out` of
+    training, or count as ``not_completed`` or ``completed`` (`missing_labels`).
     """
 
     candidates: tuple[Family, ...] = (
@@ -78,6 +81,9 @@ class ModelSpec(Spec):
     calibration: Literal["sigmoid", "none"] = "sigmoid"
     folds: int = Field(default=5, ge=2, le=20)
     monotone: bool = True
+    origins: int = Field(default=0, ge=0, le=20)
+    history: int | None = Field(default=None, ge=1)
+    missing_labels: Literal["left_out", "not_completed", "completed"] = "left_out"
     scorecard: ScorecardSpec = ScorecardSpec()
     logistic: LogisticSpec = LogisticSpec()
     additive: AdditiveSpec = AdditiveSpec()

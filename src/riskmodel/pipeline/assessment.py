@@ -12,6 +12,7 @@ from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
+from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
 from riskmodel.evaluation.sources import compare_sources
 from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
@@ -127,6 +128,8 @@ def evaluate(context: StageContext) -> str:
     )
     result = evaluate_predictions(predictions, context.config.evaluation, chosen=chosen)
     content = result.to_dict() | {"chosen": chosen, "sources": _compare_sources(context)}
+    for point, periods in _measure_periods(context).items():
+        content["points"][point]["periods"] = periods
     write_json(folder.path(artifacts.EVALUATION), content)
     log_results(
         read_reference(folder),
@@ -137,6 +140,29 @@ def evaluate(context: StageContext) -> str:
         f"{point}: AUC {_show(content['points'][point]['models'][model]['metrics']['auc'])}"
         for point, model in chosen.items()
     )
+
+
+def _measure_periods(context: StageContext) -> dict[str, list[dict[str, Any]]]:
+    """Return the measures of all candidates in each earlier period, by point."""
+    folder = context.folder
+    past = pd.read_parquet(folder.require(artifacts.BACKTEST, made_by="train"))
+    training = read_json(folder.require(artifacts.TRAINING, made_by="train"))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for point in training["order"]:
+        own = past[past["point"].eq(point)]
+        found[point] = [
+            period
+            | {
+                "models": {
+                    str(name): measure_model(
+                        point, str(name), rows.sort_values(KEYS), context.config.evaluation
+                    ).to_dict()["metrics"]
+                    for name, rows in own[own["cohort"].eq(period["test"])].groupby("model")
+                }
+            }
+            for period in training["points"][point]["periods"]
+        ]
+    return found
 
 
 def _compare_sources(context: StageContext) -> list[dict[str, Any]]:

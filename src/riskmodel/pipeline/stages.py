@@ -141,13 +141,19 @@ _TRAIN = Stage(
     "train",
     ("name", "random_state", "cohort", "cross_fitting", "models", "tracking"),
     _artifacts(*_TABLES, artifacts.SUBJECTS, artifacts.LEAKAGE),
-    (artifacts.MODEL, artifacts.PREDICTIONS, artifacts.TRAINING, artifacts.TRACKING),
+    (
+        artifacts.MODEL,
+        artifacts.PREDICTIONS,
+        artifacts.BACKTEST,
+        artifacts.TRAINING,
+        artifacts.TRACKING,
+    ),
     _train,
 )
 _EVALUATE = Stage(
     "evaluate",
-    ("evaluation",),
-    _artifacts(artifacts.PREDICTIONS, *_TRAINED),
+    ("evaluation", "models", "screening", "random_state"),
+    _artifacts(artifacts.PREDICTIONS, artifacts.BACKTEST, *_TRAINED, artifacts.SUBJECTS, *_TABLES),
     (artifacts.EVALUATION,),
     _evaluate,
 )

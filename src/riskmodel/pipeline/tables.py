@@ -144,3 +144,19 @@ def _select_attributes(
             findings,
         )
     return attributes[list(names)].astype("str")
+
+
+def find_groups(labels: pd.DataFrame) -> pd.Series[str] | None:
+    """Return the school units, by which rows go together.
+
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        With the column `school_unit`.
+
+    Returns
+    -------
+    pandas.Series or None
+        None where no school is known.
+    """
+    return None if labels["school_unit"].isna().all() else labels["school_unit"]

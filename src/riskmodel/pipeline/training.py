@@ -9,20 +9,23 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.cohort.leakage import check_known_before
+from riskmodel.cohort.periods import Period, plan_periods
 from riskmodel.cohort.specs import TemporalSplit
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, write_atomically, write_json
 from riskmodel.core.randomness import derive_seed
 from riskmodel.errors import UsageError
+from riskmodel.evaluation.label_modes import fill_labels
 from riskmodel.ingest.feature_table import NO_DATE
 from riskmodel.models.persistence import save_model
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.models.training import TrainedModels, TrainingFacts, train_candidates
 from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.backtest import choose_by_past, predict_past
 from riskmodel.pipeline.leakage import demand_test
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.state import describe_settings
-from riskmodel.pipeline.tables import ModellingTable, read_modelling_table
+from riskmodel.pipeline.tables import ModellingTable, find_groups, read_modelling_table
 from riskmodel.tracking.store import start_training_run
 
 _LOGGED_SETTINGS = ("name", "random_state", "cohort", "cross_fitting", "models", "calendar")
@@ -48,17 +51,32 @@ def train(context: StageContext) -> str:
     demand_test(config, folder)
     data_hash = hash_file(folder.path(artifacts.FEATURES))
     trained: dict[str, TrainedModels] = {}
-    predictions = []
+    predictions, past, periods = [], [], {}
     points = _order_points(config, table)
+    planned = _plan_periods(config, table)
     for number, point in enumerate(points):
         rows = table.select(table.labels["point"] == point)
+        own = [period for period in planned if period.point == point]
         advance = _share_of(context.progress.advance, number, len(points))
-        trained[point] = _train_point(config, rows, point, data_hash, advance)
+        share = 1 / (1 + len(own))
+        models = _train_point(config, rows, point, data_hash, _until(advance, 0.0, share))
+        backtest, used = predict_past(config, rows, own, _until(advance, share, 1.0))
+        trained[point], periods[point] = choose_by_past(
+            models, backtest, used, config.models.selected
+        )
         predictions.append(_predict(config, rows, trained[point]))
+        past.append(backtest.reindex(columns=predictions[-1].columns))
     _write_models(folder.path(artifacts.MODEL), trained)
     with write_atomically(folder.path(artifacts.PREDICTIONS)) as partial:
         pd.concat(predictions, ignore_index=True).to_parquet(partial, index=False)
-    summary = {point: models.to_dict() for point, models in trained.items()}
+    with write_atomically(folder.path(artifacts.BACKTEST)) as partial:
+        pd.concat(past, ignore_index=True).astype(predictions[0].dtypes.to_dict()).to_parquet(
+            partial, index=False
+        )
+    summary = {
+        point: models.to_dict() | _list_cohorts(config, table, point) | {"periods": periods[point]}
+        for point, models in trained.items()
+    }
     write_json(folder.path(artifacts.TRAINING), {"order": list(summary), "points": summary})
     _log_training(context, table, trained)
     return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
@@ -76,11 +94,36 @@ def _share_of(advance: Callable[[float], None], number: int, total: int) -> Call
     return lambda share: advance((number + share) / total)
 
 
+def _until(advance: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
+    """Return a progress function for the part of the work between two shares."""
+    return lambda share: advance(start + share * (end - start))
+
+
+def _plan_periods(config: RunConfig, table: ModellingTable) -> tuple[Period, ...]:
+    """Return the earlier origins that are asked for."""
+    if not config.models.origins or not isinstance(config.split, TemporalSplit):
+        return ()
+    return plan_periods(table.labels, origins=config.models.origins, history=config.models.history)
+
+
 def _is_training(config: RunConfig, table: ModellingTable) -> pd.Series[bool]:
     """Tell which rows models are trained on."""
     if isinstance(config.split, TemporalSplit):
-        return table.labels["split"].eq("train") & table.labels["label"].notna()
+        training = table.labels["split"].eq("train")
+        is_left_out = config.models.missing_labels == "left_out"
+        return training & table.labels["label"].notna() if is_left_out else training
     return pd.Series(True, index=table.labels.index)
+
+
+def _list_cohorts(config: RunConfig, table: ModellingTable, point: str) -> dict[str, Any]:
+    """Return which cohorts a point's models were trained and tested on, in order of time."""
+    rows = table.labels[table.labels["point"].eq(point)].sort_values("prediction_date")
+    is_temporal = isinstance(config.split, TemporalSplit)
+    sides = {"trained_on": "train", "tested_on": "test" if is_temporal else "train"}
+    return {
+        name: rows.loc[rows["split"].eq(side), "cohort"].dropna().astype(str).unique().tolist()
+        for name, side in sides.items()
+    }
 
 
 def _train_point(
@@ -102,8 +145,8 @@ def _train_point(
         spec = spec.model_copy(update={"folds": config.split.folds})
     return train_candidates(
         rows.inputs,
-        rows.labels["label"],
-        _find_groups(rows.labels),
+        fill_labels(rows.labels["label"], spec.missing_labels),
+        find_groups(rows.labels),
         spec,
         rows.infos,
         random_state=derive_seed(config.random_state, "train", point),
@@ -116,11 +159,6 @@ def _find_period(dates: pd.Series[Any]) -> tuple[str, str] | None:
     """Return the first and the last prediction date, or None if a table has none."""
     dates = dates[dates != NO_DATE]
     return None if dates.empty else (str(dates.min()), str(dates.max()))
-
-
-def _find_groups(labels: pd.DataFrame) -> pd.Series[str] | None:
-    """Return the school units, or None where there are none."""
-    return None if labels["school_unit"].isna().all() else labels["school_unit"]
 
 
 def _predict(config: RunConfig, table: ModellingTable, trained: TrainedModels) -> pd.DataFrame:

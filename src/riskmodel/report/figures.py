@@ -211,6 +211,66 @@ def draw_calibration(
     return _to_svg(chart, figure_id, title, description, language)
 
 
+def draw_splits(
+    rows: Sequence[tuple[str, Mapping[str, str]]],
+    columns: Sequence[str],
+    *,
+    figure_id: str,
+    title: str,
+    description: str,
+    language: Language,
+) -> str:
+    """Draw which cohorts models are trained and tested on, one line for each training.
+
+    Parameters
+    ----------
+    rows : sequence of tuple of str and mapping of str to str
+        From top to bottom: a line's name, and by column ``train`` or ``test``; other columns
+        have no part in it.
+    columns : sequence of str
+        The cohorts, in order of time.
+    figure_id : str
+        Unique on its page.
+    title, description : str
+        The text alternative.
+    language : {"sv", "en"}
+        The reader's.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element; what is trained on is pale, what is tested on dark.
+    """
+    left, width = 96, _WIDTH + 120
+    step = (width - left) / max(len(columns), 1)
+    colours = {"train": "#b9d3d3", "test": ACCENT}
+    cells, labels = [], []
+    for at, (name, sides) in enumerate(rows):
+        labels.append({"label": name, "x": 0, "y": 42 + 28 * at})
+        for place, column in enumerate(columns):
+            start = left + place * step
+            cells.append({
+                "x": start + 1, "x2": start + step - 1, "y": 32 + 28 * at, "y2": 52 + 28 * at,
+                "colour": colours.get(sides.get(column, ""), GRID),
+            })  # fmt: skip
+    heads = [
+        {"label": column[2:] if len(column) > 4 and "/" in column else column,
+         "x": left + (place + 0.5) * step, "y": 14}
+        for place, column in enumerate(columns)
+    ]  # fmt: skip
+    x = alt.X("x:Q", scale=None, axis=None)
+    y = alt.Y("y:Q", scale=None, axis=None)
+    chart = alt.layer(
+        _layer(cells).mark_rect(cornerRadius=3)
+        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("colour:N", scale=None)),
+        _layer(heads).mark_text(align="center", fontSize=12, color=MUTED)
+        .encode(x=x, y=y, text="label:N"),
+        _layer(labels).mark_text(align="left", fontSize=13).encode(x=x, y=y, text="label:N"),
+    ).properties(width=width, height=34 + 28 * len(rows),
+                 padding={"left": 10, "right": 10, "top": 4, "bottom": 4})  # fmt: skip
+    return _to_svg(chart, figure_id, title, description, language)
+
+
 def _place_rows(rows: Sequence[FigureRow]) -> tuple[dict[str, list[dict[str, Any]]], float]:
     """Return the marks of each kind with their height in pixels, and the whole height."""
     placed: dict[str, list[dict[str, Any]]] = {

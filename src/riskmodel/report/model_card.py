@@ -16,6 +16,7 @@ from riskmodel.report.model_card_blocks import (
     flow_blocks,
     importance_blocks,
 )
+from riskmodel.report.model_card_periods import period_blocks
 from riskmodel.report.model_card_scorecard import scorecard_blocks
 from riskmodel.report.model_card_worth import worth_blocks
 from riskmodel.report.page import (
@@ -28,8 +29,8 @@ from riskmodel.report.page import (
 )
 
 _SECTIONS = (
-    "purpose", "scope", "data", "features", "model", "worth", "scorecard", "calibration",
-    "importances", "fairness", "limits", "oversight", "legal", "provenance",
+    "purpose", "scope", "data", "features", "model", "periods", "worth", "scorecard",
+    "calibration", "importances", "fairness", "limits", "oversight", "legal", "provenance",
 )  # fmt: skip
 _LINES = {"scope": 5, "limits": 5, "oversight": 4, "legal": 3}
 """How many fixed lines the texts have for a section."""
@@ -92,6 +93,7 @@ def collect_model_card(
     blocks["data"] = [*_training_blocks(models, known, t), *flow_blocks(flow, t)]
     blocks["features"] = feature_blocks(features, t)
     blocks["model"] = candidate_blocks(evaluation, training, t)
+    blocks["periods"] = period_blocks(evaluation, training, t)
     blocks["worth"] = worth_blocks(evaluation, training, t)
     blocks["scorecard"] = scorecard_blocks(models, features, t)
     blocks["calibration"] = calibration_blocks(evaluation, training, known, t)

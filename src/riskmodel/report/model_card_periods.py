@@ -1,0 +1,123 @@
+"""How models were tested in time: the picture of the splits, and each earlier cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from riskmodel.models.specs import LEARNT_INTERPRETABLE
+from riskmodel.report.cells import describe_missing, describe_value, make_table
+from riskmodel.report.figures import draw_splits
+from riskmodel.report.formatting import format_number
+from riskmodel.report.language import Texts
+
+Block = dict[str, Any]
+
+_MEASURES = ("auc", "calibration_slope")
+
+
+def period_blocks(
+    evaluation: Mapping[str, Any], training: Mapping[str, Mapping[str, Any]], t: Texts
+) -> list[Block]:
+    """Return which cohorts models were trained and tested on, and how earlier ones went.
+
+    Parameters
+    ----------
+    evaluation : mapping
+        `EvaluationResult.to_dict()`; its points perhaps with `periods`.
+    training : mapping of str to mapping
+        By prediction point `chosen`, `trained_on`, `tested_on` and `periods`; each may be
+        missing.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    list of dict
+        A figure and a table for each point, or nothing where no cohorts are known.
+    """
+    blocks: list[Block] = []
+    for point, entry in evaluation["points"].items():
+        trained = training.get(point) or {}
+        if not trained.get("trained_on") or trained["trained_on"] == trained.get("tested_on"):
+            continue
+        name = t.named("point", point)
+        blocks.append({"kind": "figures", "figures": [_draw(point, name, trained, t)]})
+        periods = entry.get("periods") or []
+        if periods:
+            blocks.append(_tabulate(point, name, periods, str(trained.get("chosen")), t))
+    return [{"kind": "text", "text": t("model_card.periods.reading")}, *blocks] if blocks else []
+
+
+def _draw(point: str, name: str, trained: Mapping[str, Any], t: Texts) -> Block:
+    """Return the picture of one point's splits."""
+    lines: list[tuple[str, dict[str, str]]] = [
+        (str(period["test"]), dict.fromkeys(period["train"], "train") | {period["test"]: "test"})
+        for period in trained.get("periods") or []
+    ]
+    final = dict.fromkeys(trained["trained_on"], "train")
+    final |= dict.fromkeys(trained["tested_on"], "test")
+    lines.append((t("model_card.periods.final"), final))
+    columns = sorted({cohort for _, sides in lines for cohort in sides})
+    said = " ".join(
+        t(
+            "model_card.periods.line",
+            name=label,
+            train=_join([column for column in columns if sides.get(column) == "train"]),
+            test=_join([column for column in columns if sides.get(column) == "test"]),
+        )
+        for label, sides in lines
+    )
+    title = t("model_card.periods.figure", point=name)
+    svg = draw_splits(
+        lines, columns, figure_id=f"periods-{point}-chart", title=title, description=said,
+        language=t.language,
+    )  # fmt: skip
+    return {
+        "id": f"periods-{point}",
+        "title": title,
+        "explanation": t("model_card.periods.explanation"),
+        "svg": svg,
+        "caption": said,
+    }
+
+
+def _join(cohorts: list[str]) -> str:
+    """Return cohorts in words, many of them by the first and the last one."""
+    return ", ".join(cohorts) if len(cohorts) < 3 else f"{cohorts[0]}\u2013{cohorts[-1]}"
+
+
+def _tabulate(
+    point: str, name: str, periods: list[Mapping[str, Any]], chosen: str, t: Texts
+) -> Block:
+    """Return the measures of the model in use, and every candidate's regret, by cohort."""
+    rivals = [one for one in LEARNT_INTERPRETABLE if one in (periods[0].get("regret") or {})]
+    rows = [
+        {
+            "label": str(period["test"]),
+            "cells": [
+                *(
+                    describe_value((period["models"].get(chosen) or {}).get(measure), t, digits=3)
+                    for measure in _MEASURES
+                ),
+                *(
+                    {"text": format_number(period["regret"][rival], t.language, 4)}
+                    if "regret" in period
+                    else describe_missing({}, t)
+                    for rival in rivals
+                ),
+            ],
+        }
+        for period in periods
+    ]
+    columns = [
+        (t("model_card.periods.cohort"), False),
+        *((t(f"model_card.measure.{measure}"), True) for measure in _MEASURES),
+        *(
+            (t("model_card.periods.regret", model=t(f"model.{rival}").lower()), True)
+            for rival in rivals
+        ),
+    ]
+    caption = t("model_card.periods.caption", point=name)
+    note = t("model_card.periods.note")
+    return make_table(f"periods-table-{point}", caption, columns, rows, note=note)
