@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
+from riskmodel.evaluation.brier_parts import measure_brier_parts, measure_calibration_index
 from riskmodel.evaluation.calibration import (
     measure_base_rate,
     measure_brier,
@@ -17,6 +18,8 @@ from riskmodel.evaluation.ranking import (
     measure_average_precision,
 )
 from riskmodel.evaluation.sample import make_sample
+from riskmodel.evaluation.utility import measure_net_benefit
+from riskmodel.evaluation.within_school import count_within_schools, measure_auc_within_school
 
 
 @pytest.fixture(scope="module", params=["distinct", "tied"])
@@ -140,3 +143,84 @@ def test_few_schools_mean_independent_pupils(pupils):
     everyone = make_sample(pupils.assign(school_unit="one"))
     assert everyone.n_units == 200
     assert np.bincount(everyone.unit).tolist() == [3] * 200
+
+
+def find_auc_within(label, risk, unit):
+    won = pairs = 0.0
+    for school in np.unique(unit):
+        inside = unit == school
+        high, low = risk[inside & (label == 1)], risk[inside & (label == 0)]
+        won += (high[:, None] > low).sum() + 0.5 * (high[:, None] == low).sum()
+        pairs += len(high) * len(low)
+    return won / pairs
+
+
+def test_ranking_within_schools_counts_their_own_pairs(sample):
+    value, without = measure_auc_within_school(sample)
+    label, risk, unit = sample.known_label, sample.known_risk, sample.known_unit
+    assert value == pytest.approx(find_auc_within(label, risk, unit), abs=1e-12)
+    expected = [
+        find_auc_within(label[unit != u], risk[unit != u], unit[unit != u])
+        for u in range(sample.n_units)
+    ]
+    assert without == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_parts_of_the_brier_score_make_up_that_of_the_bands(sample):
+    parts = measure_brier_parts(sample)
+    label, risk = sample.known_label, sample.known_risk
+    edges = np.unique(np.quantile(risk, np.linspace(0, 1, 11)[1:-1]))
+    band = np.searchsorted(edges, risk, side="left")
+
+    def measure(kept):
+        means = np.array([risk[kept & (band == b)].mean() for b in band])
+        shares = np.array([label[kept & (band == b)].mean() for b in band])
+        rate = label[kept].mean()
+        return (
+            ((means - shares) ** 2)[kept].mean(),
+            ((shares - rate) ** 2)[kept].mean(),
+            rate * (1 - rate),
+        )
+
+    names = ("reliability", "resolution", "uncertainty")
+    whole = measure(np.ones(len(label), dtype=bool))
+    assert [parts[name][0] for name in names] == pytest.approx(whole, abs=1e-12)
+    means = np.array([risk[band == b].mean() for b in band])
+    brier = ((means - label) ** 2).mean()
+    assert whole[0] - whole[1] + whole[2] == pytest.approx(brier, abs=1e-12)
+    third = measure(sample.known_unit != 3)
+    assert [parts[name][1][3] for name in names] == pytest.approx(third, abs=1e-12)
+
+
+def test_the_calibration_index_finds_the_distance_that_was_put_in(draw):
+    rows = draw(2, n_schools=200, per_school=60, school_sd=0)
+    right, _ = measure_calibration_index(make_sample(rows))
+    shifted = rows.assign(risk=1 / (1 + np.exp(-(log_odds(rows["risk"].to_numpy()) + 0.6))))
+    wrong, without = measure_calibration_index(make_sample(shifted))
+    assert right < 0.01
+    truth = np.abs(shifted["risk"] - rows["risk"]).mean()
+    assert wrong == pytest.approx(truth, abs=0.008)
+    assert np.abs(without - wrong).max() < 0.01
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.3])
+def test_net_benefit_weighs_alarms_by_the_odds(sample, threshold):
+    value, without = measure_net_benefit(sample, threshold)
+
+    def measure(label, risk):
+        met = risk >= threshold
+        return ((met & (label == 1)).mean()
+                - (met & (label == 0)).mean() * threshold / (1 - threshold))  # fmt: skip
+
+    label, risk, unit = sample.known_label, sample.known_risk, sample.known_unit
+    assert value == pytest.approx(measure(label, risk), abs=1e-12)
+    assert without[5] == pytest.approx(measure(label[unit != 5], risk[unit != 5]), abs=1e-12)
+
+
+def test_every_school_lists_its_own_share(pupils):
+    sample = make_sample(pupils)
+    counts = count_within_schools(sample, 0.2)
+    chosen = pupils.groupby("school_unit")["risk"].rank(ascending=False) <= 6  # of 30
+    assert counts.met == chosen.sum()
+    assert counts.found == pupils.loc[chosen, "label"].sum()
+    assert counts.recall == pytest.approx(counts.found / pupils["label"].sum())

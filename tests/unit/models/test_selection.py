@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from riskmodel.models.selection import compare_candidates
+from riskmodel.models.calibration import find_losses
+from riskmodel.models.selection import choose_by_regret, compare_candidates
 
 RNG = np.random.default_rng(4)
 TRUE_RISK = RNG.beta(1, 4, 4000)
@@ -51,3 +52,35 @@ def test_a_named_model_is_used():
 def test_a_certain_error_costs_a_finite_loss():
     result = compare_candidates({"logistic": 1 - Y}, Y, None, "auto")
     assert result.log_loss["logistic"] == pytest.approx(-np.log(1e-15))
+
+
+def make_periods(seed, lead):
+    """Return three periods in which the additive model leads by some log-odds of signal."""
+    rng = np.random.default_rng(seed)
+    periods = np.repeat([0, 1, 2], [400, 800, 1200])
+    signal = rng.normal(size=len(periods))
+    y = (rng.random(len(periods)) < 1 / (1 + np.exp(-1.5 * signal))).astype(float)
+    risks = {
+        "logistic": 1 / (1 + np.exp(-(1.5 - lead) * signal)),
+        "additive": 1 / (1 + np.exp(-1.5 * signal)),
+        "boosting": y * 0.98 + 0.01,
+    }
+    return risks, y, periods
+
+
+def test_the_past_decides_by_regret():
+    risks, y, periods = make_periods(1, 1.2)
+    chosen, reason, regrets = choose_by_regret(risks, y, periods, None)
+    assert chosen == "additive"
+    assert "earlier cohorts" in reason
+    assert set(regrets) == {"logistic", "additive"}, "the yardstick is no rival"
+    assert all(len(values) == 3 for values in regrets.values())
+    assert all(min(pair) == 0 for pair in zip(*regrets.values(), strict=True))
+    first = periods == 0
+    losses = {name: find_losses(risks[name], y)[first].mean() for name in regrets}
+    assert regrets["logistic"][0] == pytest.approx(losses["logistic"] - min(losses.values()))
+
+
+def test_without_a_sure_lead_in_the_past_the_simpler_model_is_used():
+    risks, y, periods = make_periods(2, 0.02)
+    assert choose_by_regret(risks, y, periods, None)[0] == "logistic"
