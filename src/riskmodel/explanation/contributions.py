@@ -68,8 +68,9 @@ def explain(model: RiskModel, X: pd.DataFrame) -> Explanation:
     Returns
     -------
     Explanation
-        Rows add up to ``model.decision(X)`` but for rounding. For an additive model the parts
-        are its Shapley values against all training rows, in closed form.
+        Rows add up to ``model.decision(X)`` but for rounding. For an additive model with a
+        straight calibration the parts are its Shapley values against all training rows, in
+        closed form; where the calibration bends, they are these in proportion.
 
     Raises
     ------
@@ -85,11 +86,11 @@ def explain(model: RiskModel, X: pd.DataFrame) -> Explanation:
     Lundberg, S. M. and Lee, S.-I. (2017). A unified approach to interpreting model
     predictions. Advances in Neural Information Processing Systems 30.
     """
-    line = model.calibrator
-    contributions = line.slope * model.term_contributions(X)
-    return Explanation(
-        contributions, float(line.slope * model.intercept + line.intercept), model.feature_names
-    )
+    parts = model.term_contributions(X)
+    centre = model.intercept
+    stretch = model.calibrator.stretch(centre + parts.sum(axis=1), centre)
+    base = float(model.calibrator.apply(np.array([centre]))[0])
+    return Explanation(parts * stretch[:, np.newaxis], base, model.feature_names)
 
 
 def global_importance(explanation: Explanation) -> list[dict[str, Any]]:
@@ -157,7 +158,10 @@ def yardstick_importance(
     explain_trees: Callable[[FloatArray], Any] = TreeExplainer(model.estimator).shap_values
     contributions = np.zeros((n_rows, len(model.feature_names)))
     columns = [model.feature_names.index(name) for name in model.inputs]
-    contributions[:, columns] = model.calibrator.slope * np.asarray(explain_trees(inputs))
+    parts = np.asarray(explain_trees(inputs))
+    score = model.score(X.iloc[rows])
+    stretch = model.calibrator.stretch(score, score - parts.sum(axis=1))
+    contributions[:, columns] = parts * stretch[:, np.newaxis]
     return global_importance(Explanation(contributions, 0.0, model.feature_names))
 
 

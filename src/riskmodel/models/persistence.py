@@ -166,7 +166,7 @@ def _build(description: dict[str, Any], estimator: Any) -> RiskModel:
         name=description["name"],
         family=description["family"],
         estimator=estimator,
-        calibrator=Calibrator(**description["calibrator"]),
+        calibrator=Calibrator.from_dict(description["calibrator"]),
         background_means=tuple(
             math.nan if mean is None else float(mean) for mean in description["background_means"]
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from riskmodel.models.calibration import find_losses
 from riskmodel.models.specs import LEARNT_INTERPRETABLE
 
 FloatArray = npt.NDArray[np.float64]
+Name = TypeVar("Name", bound=str)
 
 
 @dataclass(frozen=True)
@@ -130,19 +131,41 @@ def _choose(
     measure: str,
 ) -> tuple[str, str]:
     """Return the simplest model within one standard error of the best, and why it is used."""
-    names = [name for name in LEARNT_INTERPRETABLE if name in losses]
-    best = min(names, key=lambda name: means[name])
+    names: list[str] = [name for name in LEARNT_INTERPRETABLE if name in losses]
     if len(names) == 1:
-        return best, "The only learnt model that can be explained."
-    for name in names:
-        lag = losses[name] - losses[best]
-        if name != best and lag.mean() <= _find_standard_error(lag, groups):
-            reason = f"The {measure} of '{best}' is not lower by more than one standard error"
-            return name, f"{reason}, so the simpler model is used."
-        if name == best:
-            break
+        return names[0], "The only learnt model that can be explained."
+    best = min(names, key=lambda name: means[name])
+    chosen = choose_simplest({name: losses[name] for name in names}, groups)
+    if chosen != best:
+        reason = f"The {measure} of '{best}' is not lower by more than one standard error"
+        return chosen, f"{reason}, so the simpler model is used."
     reason = f"Its {measure} is the lowest, and lower than that of every simpler model"
     return best, f"{reason} by more than one standard error."
+
+
+def choose_simplest(
+    losses: Mapping[Name, FloatArray], groups: npt.NDArray[np.int64] | None
+) -> Name:
+    """Return the first whose mean loss is at most one standard error above the lowest.
+
+    Parameters
+    ----------
+    losses : mapping of str to numpy.ndarray of float, shape (n,)
+        The losses of the same rows, the simplest candidate first.
+    groups : numpy.ndarray of int, shape (n,), or None
+        The clusters of the standard error, which is that of the paired difference.
+
+    Returns
+    -------
+    str
+        A key.
+    """
+    best = min(losses, key=lambda name: float(losses[name].mean()))
+    for name, loss in losses.items():
+        lag = loss - losses[best]
+        if name == best or lag.mean() <= _find_standard_error(lag, groups):
+            return name
+    return best
 
 
 def _find_standard_error(values: FloatArray, groups: npt.NDArray[np.int64] | None) -> float:

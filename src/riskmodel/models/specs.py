@@ -64,9 +64,10 @@ class ModelSpec(Spec):
     ``auto`` (the interpretable model with the lowest out-of-fold log loss, the simpler one
     within one standard error) or the name of one candidate that can be explained.
     `sensitive_inputs` names the sensitive attributes that may be model inputs, by default
-    none. `folds` is the number of parts of the cross-fitting. With `monotone` a feature with
-    an expected direction may move the risk of the learnt interpretable models in that
-    direction only. `origins` is how many earlier training cohorts are predicted too, by
+    none. `folds` is the number of parts of the cross-fitting. `calibration` is fitted to
+    out-of-fold scores; ``auto`` takes the simplest within one standard error. With `monotone`
+    a feature with an expected direction may move the risk of the learnt interpretable models
+    in that direction only. `origins` is how many earlier training cohorts are predicted too, by
     models trained on what was known in their own time, on at most `history` cohorts: with two
     or more of them ``auto`` rests on these. Pupils without a known outcome are `left_out` of
     training, or count as ``not_completed`` or ``completed`` (`missing_labels`).
@@ -78,7 +79,7 @@ class ModelSpec(Spec):
     rules: tuple[RuleSpec, ...] = ()
     selected: str = "auto"
     sensitive_inputs: tuple[str, ...] = ()
-    calibration: Literal["sigmoid", "none"] = "sigmoid"
+    calibration: Literal["auto", "sigmoid", "beta", "isotonic", "none"] = "auto"
     folds: int = Field(default=5, ge=2, le=20)
     monotone: bool = True
     origins: int = Field(default=0, ge=0, le=20)

@@ -14,7 +14,13 @@ from scipy.special import expit
 from riskmodel.core.randomness import derive_seed
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import UsageError
-from riskmodel.models.calibration import Calibrator, fit_calibrator
+from riskmodel.models.calibration import (
+    KINDS,
+    Calibrator,
+    Kind,
+    find_losses,
+    fit_calibrator,
+)
 from riskmodel.models.families import fit_family, score_family, split_family
 from riskmodel.models.folds import assign_folds
 from riskmodel.models.inputs import check_labels, check_sensitive, read_features, read_groups
@@ -25,7 +31,7 @@ from riskmodel.models.missing import (
     learn_fill_values,
 )
 from riskmodel.models.risk_model import RiskModel
-from riskmodel.models.selection import Comparison, compare_candidates
+from riskmodel.models.selection import Comparison, choose_simplest, compare_candidates
 from riskmodel.models.specs import YARDSTICK, Family, ModelSpec, RuleSpec
 
 __all__ = ["SENSITIVE_FEATURES", "RiskModel", "TrainedModels", "TrainingFacts", "train_candidates"]
@@ -179,8 +185,9 @@ def train_candidates(
     """Fit, calibrate and compare all candidate models on the same training rows.
 
     Each learnt model is fitted once without each fold and once on all rows. Its calibration
-    is a straight line on the log-odds, fitted to the out-of-fold scores. The line of the
-    out-of-fold risks is fitted to the scores and labels of the other folds only.
+    is a rising curve on the log-odds, fitted to the out-of-fold scores. That of the
+    out-of-fold risks is fitted to the scores and labels of the other folds only, and by these
+    risks the form of the curve is chosen.
 
     Parameters
     ----------
@@ -392,13 +399,23 @@ def _calibrate(data: _Data, score: FloatArray, kind: str) -> tuple[Calibrator, F
     if kind == "none":
         return Calibrator(), np.asarray(expit(score))
     known = data.is_known
+    kinds = [one for one in KINDS if kind in (one, "auto")]
+    risks = {one: _calibrate_out_of_fold(data, score, one) for one in kinds}
+    groups = None if data.groups is None else data.groups[known]
+    losses = {one: find_losses(risk[known], data.y[known]) for one, risk in risks.items()}
+    chosen = choose_simplest(losses, groups)
+    return fit_calibrator(score[known], data.y[known], chosen), risks[chosen]
+
+
+def _calibrate_out_of_fold(data: _Data, score: FloatArray, kind: Kind) -> FloatArray:
+    """Return risks by a calibration that is fitted to the other folds' scores and labels."""
     risk = np.empty(len(score))
     for number in np.unique(data.folds):
         outside = data.folds == number
-        others = known & ~outside
-        calibrator = fit_calibrator(score[others], data.y[others])
+        others = data.is_known & ~outside
+        calibrator = fit_calibrator(score[others], data.y[others], kind)
         risk[outside] = expit(calibrator.apply(score[outside]))
-    return fit_calibrator(score[known], data.y[known]), risk
+    return risk
 
 
 def _make_model(

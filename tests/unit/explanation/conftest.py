@@ -32,7 +32,11 @@ def pupils() -> tuple[pd.DataFrame, pd.Series]:
 @pytest.fixture(scope="session")
 def trained(pupils: tuple[pd.DataFrame, pd.Series]) -> TrainedModels:
     X, y = pupils
-    spec = ModelSpec(candidates=("base_rate", "logistic", "additive", "boosting"), folds=3)
+    spec = ModelSpec(
+        candidates=("base_rate", "scorecard", "logistic", "additive", "boosting"),
+        folds=3,
+        calibration="sigmoid",
+    )
     return train_candidates(X, y, None, spec, random_state=5)
 
 

@@ -14,6 +14,7 @@ from riskmodel.explanation.contributions import (
     global_importance,
     yardstick_importance,
 )
+from riskmodel.models.calibration import Calibrator
 from riskmodel.models.training import TrainedModels
 
 Pupils = tuple[pd.DataFrame, pd.Series]
@@ -84,7 +85,7 @@ def shapley_by_shap(
     return np.asarray(shap.explainers.Exact(score, masker)(rows).values)
 
 
-@pytest.mark.parametrize("name", ["logistic", "additive"])
+@pytest.mark.parametrize("name", ["scorecard", "logistic", "additive"])
 def test_contributions_are_the_exact_shapley_values(
     trained: TrainedModels, pupils: Pupils, name: str
 ) -> None:
@@ -111,15 +112,15 @@ def test_the_logistic_contributions_agree_with_shaps_linear_explainer(
 
     X, _ = pupils
     model = trained.models["logistic"]
-    *steps, (_, regression) = model.estimator.steps
-    prepared = X[list(model.inputs)].to_numpy()
-    for _, step in steps:
-        prepared = step.transform(prepared)
+    fitted = model.estimator
+    prepared = fitted.prepare(X[list(model.inputs)].to_numpy())
     masker = shap.maskers.Independent(prepared, max_samples=len(prepared))
-    values = shap.LinearExplainer(regression, masker).shap_values(prepared)
-    merged = values[:, : len(model.inputs)].copy()
+    line = (fitted.coef_, fitted.intercept_)
+    values = shap.LinearExplainer(line, masker).shap_values(prepared)
+    merged = np.zeros((len(X), len(model.inputs)))
     # The columns that say what was missing follow the features.
-    merged[:, steps[0][1].indicator_.features_] += values[:, len(model.inputs) :]
+    for column, feature in enumerate(fitted.design_.features):
+        merged[:, feature] += values[:, column]
     found = explain(model, X).contributions[:, [X.columns.get_loc(name) for name in model.inputs]]
     np.testing.assert_allclose(found, model.calibrator.slope * merged, atol=1e-9)
 
@@ -169,3 +170,18 @@ def test_families_are_not_mixed_up(trained: TrainedModels, pupils: Pupils) -> No
         yardstick_importance(trained.models["logistic"], X, random_state=0)
     with pytest.raises(UsageError, match="got 'boosting'"):
         explain(trained.models["boosting"], X)
+
+
+def test_where_the_calibration_bends_the_parts_are_in_proportion(
+    trained: TrainedModels, pupils: Pupils
+) -> None:
+    X, _ = pupils
+    bent = Calibrator("beta", slope=1.4, intercept=-0.3, low_slope=0.5)
+    model = replace(trained.models["logistic"], calibrator=bent)
+    explanation = explain(model, X)
+    total = explanation.base + explanation.contributions.sum(axis=1)
+    np.testing.assert_allclose(total, model.decision(X), atol=1e-9)
+    parts = model.term_contributions(X)
+    shares = parts / np.abs(parts).sum(axis=1, keepdims=True)
+    sizes = np.abs(explanation.contributions).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(explanation.contributions, shares * sizes, atol=1e-9)

@@ -6,7 +6,7 @@ from riskmodel.models.specs import ModelSpec, RuleSpec
 from riskmodel.models.training import TrainingFacts, train_candidates
 
 SPEC = ModelSpec(
-    candidates=("base_rate", "rule", "logistic", "additive", "boosting"),
+    candidates=("base_rate", "rule", "scorecard", "logistic", "additive", "boosting"),
     rules=(RuleSpec(name="high_absence", feature="absence_share", at_least=0.15),),
     folds=3,
 )

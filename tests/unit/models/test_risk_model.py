@@ -3,7 +3,7 @@ import pytest
 
 from riskmodel.errors import UsageError
 
-DECOMPOSABLE = ("base_rate", "high_absence", "logistic", "additive")
+DECOMPOSABLE = ("base_rate", "high_absence", "scorecard", "logistic", "additive")
 
 
 @pytest.mark.parametrize("name", DECOMPOSABLE)
@@ -20,9 +20,9 @@ def test_contributions_add_up_to_the_score(trained, pupils, name):
 def test_the_calibrated_log_odds_stay_additive(trained, pupils, name):
     X, _, _ = pupils
     model = trained.models[name]
-    line = model.calibrator
-    parts = line.slope * model.term_contributions(X).sum(axis=1)
-    base = line.slope * model.intercept + line.intercept
+    parts = model.term_contributions(X).sum(axis=1)
+    parts = parts * model.calibrator.stretch(model.intercept + parts, model.intercept)
+    base = model.calibrator.apply(np.array([model.intercept]))
     assert np.abs(parts + base - model.decision(X)).max() < 1e-9
 
 

@@ -15,7 +15,7 @@ QUICK = ModelSpec(candidates=("base_rate", "logistic"), folds=3)
 
 
 def test_every_candidate_is_there_in_order(trained, pupils):
-    names = ["base_rate", "high_absence", "logistic", "additive", "boosting"]
+    names = ["base_rate", "high_absence", "scorecard", "logistic", "additive", "boosting"]
     assert list(trained.models) == names
     assert list(trained.out_of_fold_risk) == names
     assert trained.out_of_fold_risk.index.equals(pupils[0].index)
@@ -186,3 +186,19 @@ def test_a_rule_on_a_feature_that_is_not_there_names_the_nearest(pupils):
                      rules=(RuleSpec(name="r", feature="absence_shares", at_least=1),))  # fmt: skip
     with pytest.raises(UsageError, match="Did you mean 'absence_share'"):
         train_candidates(X, y, groups, spec, random_state=1)
+
+
+def test_the_form_of_the_calibration_is_chosen_on_training_rows():
+    """Scores of a straight model are bent where the outcome bends with them."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=8000)
+    kinds = {}
+    for name, signal in (("straight", 1.5 * x), ("bent", np.where(x < 0, 0.1 * x, 4 * x) - 1.0)):
+        y = pd.Series((rng.random(8000) < 1 / (1 + np.exp(-signal))).astype(float))
+        spec = ModelSpec(candidates=("logistic",), folds=2)
+        trained = train_candidates(pd.DataFrame({"x": x}), y, None, spec, random_state=0)
+        kinds[name] = trained.chosen_model.calibrator.kind
+        mean = trained.out_of_fold_risk["logistic"].mean()
+        assert mean == pytest.approx(y.mean(), abs=0.01)
+    assert kinds["straight"] == "sigmoid"
+    assert kinds["bent"] in ("beta", "isotonic")
