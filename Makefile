@@ -10,7 +10,7 @@ DEMO_OUT ?= riskmodel-demo
 # when it is first used: most of what is installed never is, and compiling all takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test suite check lint types imports architecture format bench simulations audit-speed lock clean
+.PHONY: help setup demo test suite check lint types imports architecture format bench simulations model-speed audit-speed lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -56,8 +56,12 @@ format: setup ## format the code
 bench: setup $(BENCH_STAMP) ## measure speed and memory beside other tools; PARTS="small" for a quick look
 	$(BIN)/python -m benchmarks.run --peers-python $(BENCH_VENV)/$(notdir $(BIN))/python $(if $(PARTS),--parts $(PARTS)) $(BENCH_OPTIONS)
 
-simulations: setup ## simulate audits against a known truth and write docs/audit_simulations.md
+simulations: setup ## simulate audits and intervals against a known truth and write what was found
 	$(BIN)/python -m benchmarks.audit_simulations
+	$(BIN)/python -m benchmarks.evaluation_simulations
+
+model-speed: setup ## time models and measures and write docs/model_performance.md
+	$(BIN)/python -m benchmarks.model_speed
 
 audit-speed: setup ## time the audit beside fairlearn and write docs/audit_performance.md
 	$(BIN)/python -m benchmarks.audit_speed

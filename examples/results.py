@@ -43,9 +43,11 @@ NAMES = {
     "quiet_week": "Rule: no click for a week",
     "overdue_assignment": "Rule: an assignment is overdue",
     "failed_before": "Rule: has failed before",
+    "scorecard": "Scorecard",
     "logistic": "Logistic regression",
     "additive": "Additive model (EBM)",
     "boosting": "Gradient boosting (yardstick)",
+    "school_only": "History of the school alone (yardstick)",
 }
 METRICS = {
     "auc": "AUC",
@@ -227,7 +229,10 @@ def write_page(results: Mapping[str, dict[str, Any]], seconds: Mapping[str, floa
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"figure": write_figure, "percent": write_percent, "row": write_row}
+    environment.filters |= {
+        "best_interpretable": find_best_interpretable, "figure": write_figure,
+        "percent": write_percent, "row": write_row,
+    }  # fmt: skip
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         **results,
@@ -244,6 +249,24 @@ def write_page(results: Mapping[str, dict[str, Any]], seconds: Mapping[str, floa
         flags=lambda result: count_flags(result["fairness"]),
         flagged=lambda result: list_flagged(result["fairness"]),
     )
+
+
+def find_best_interpretable(models: dict[str, Any]) -> dict[str, Any]:
+    """Return the interpretable family with the highest AUC, and by how much it is lower.
+
+    Parameters
+    ----------
+    models : dict
+        The measures of all models at one point.
+
+    Returns
+    -------
+    dict
+        `name`, and `less`: the AUC of gradient boosting less its own.
+    """
+    values = {name: models[name]["metrics"]["auc"]["value"] for name in models}
+    best = max(("scorecard", "logistic", "additive"), key=values.__getitem__)
+    return {"name": best, "less": values["boosting"] - values[best]}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What each source of data adds."""
+"""What each source of data adds, and what is lost where a model is new."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_interval
-from riskmodel.evaluation.measures import find_reason
+from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import make_sample
 from riskmodel.evaluation.specs import EvaluationSpec
@@ -72,3 +72,40 @@ def compare_sources(
             entry[name] = figure.to_dict()
         found.append(entry)
     return found
+
+
+def compare_unseen(
+    rows: pd.DataFrame,
+    base: npt.NDArray[np.float64],
+    unseen: npt.NDArray[np.float64],
+    spec: EvaluationSpec,
+) -> dict[str, Any]:
+    """Compare risks by models that never saw a pupil's school, or municipality.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The pupils, with `school_unit` and `label`.
+    base, unseen : numpy.ndarray of float, shape (n,)
+        Risks by a model of all groups, and by ones without the pupil's own.
+    spec : EvaluationSpec
+        Level and the smallest count.
+
+    Returns
+    -------
+    dict
+        `auc`, `calibration_slope` and `calibration_intercept` of the unseen, and
+        `auc_difference`, theirs less that of the model of all, on the same pupils.
+    """
+    names = ("auc", "calibration_slope", "calibration_intercept")
+    metrics = measure_model("", "", rows.assign(risk=unseen), spec).metrics
+    found = {name: metrics[name].to_dict() for name in names}
+    before, after = make_sample(rows.assign(risk=base)), make_sample(rows.assign(risk=unseen))
+    reason = find_reason(before, spec)
+    if reason is not None:
+        return found | {"auc_difference": Estimate.unknown(reason).to_dict()}
+    (value, without), (other, other_without) = measure_auc(after), measure_auc(before)
+    figure = make_interval(
+        value - other, without - other_without, before, level=spec.level, scale="identity"
+    )
+    return found | {"auc_difference": figure.to_dict()}

@@ -32,7 +32,8 @@ class LogisticDesign:
     medians : numpy.ndarray of float, shape (p,)
         What stands in for a missing value.
     knots : tuple of numpy.ndarray of float
-        For each feature the ends of its ramps, ascending; empty for a straight line.
+        For each feature the ends of its ramps, ascending, empty for a straight line; none at
+        all where all lines are straight.
     indicated : numpy.ndarray of int
         The features with a column that says that the value is missing.
     means, scales : numpy.ndarray of float, shape (n_columns,)
@@ -66,9 +67,9 @@ class LogisticDesign:
         """
         is_missing = np.isnan(X)
         medians = np.array([_find_median(column) for column in X.T])
-        knots = tuple(_place_knots(column, n_knots) for column in X.T)
+        knots = tuple(_place_knots(column, n_knots) for column in X.T) if n_knots else ()
         indicated = np.flatnonzero(is_missing.any(axis=0))
-        counts = [max(len(own) - 1, 1) for own in knots]
+        counts = [max(len(own) - 1, 1) for own in knots] or [1] * X.shape[1]
         features = np.concatenate([np.repeat(np.arange(len(counts)), counts), indicated])
         zeros, ones = np.zeros(len(features)), np.ones(len(features))
         raw = cls(medians, knots, indicated, zeros, ones, features.astype(np.int64))
@@ -92,9 +93,8 @@ class LogisticDesign:
         """
         is_missing = np.isnan(X)
         filled = np.where(is_missing, self.medians, X)
-        if all(len(own) == 0 for own in self.knots):
-            lines = filled
-        else:
+        lines = filled
+        if self.knots:
             lines = np.hstack(
                 [_make_ramps(column, own) for column, own in zip(filled.T, self.knots, strict=True)]
             )
@@ -318,7 +318,7 @@ def _find_median(column: FloatArray) -> float:
 def _place_knots(column: FloatArray, n_knots: int) -> FloatArray:
     """Return the ends of a feature's ramps at quantiles, none for a straight line."""
     known = column[~np.isnan(column)]
-    if n_knots == 0 or len(known) == 0:
+    if len(known) == 0:
         return np.empty(0)
     # Not the extreme values: they would tell of single pupils, and the outer ramps go on.
     places = np.unique(np.quantile(known, np.linspace(_OUTER, 1 - _OUTER, n_knots + 2)))

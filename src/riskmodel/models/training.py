@@ -308,7 +308,8 @@ def _list_candidates(spec: ModelSpec, random_state: int) -> list[_Candidate]:
         rules: Sequence[RuleSpec | None] = spec.rules if family == "rule" else (None,)
         for rule in rules:
             name = family if rule is None else rule.name
-            seed = derive_seed(random_state, "models", name)
+            # Kept with the model: ten digits could be taken for a personal number.
+            seed = derive_seed(random_state, "models", name) % 10**9
             candidates.append(_Candidate(name, family, rule, seed, spec.options(family)))
     return candidates
 

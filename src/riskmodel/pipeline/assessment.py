@@ -14,7 +14,7 @@ from riskmodel.errors import ConfigurationError, UndefinedMetricError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
 from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
-from riskmodel.evaluation.sources import compare_sources
+from riskmodel.evaluation.sources import compare_sources, compare_unseen
 from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
 from riskmodel.fairness.groups import flag_pupils
 from riskmodel.pipeline import artifacts
@@ -26,6 +26,7 @@ from riskmodel.pipeline.refits import (
     fit_with_groups_in_view,
     fit_with_other_inputs,
     fit_without_sources,
+    predict_as_unseen,
 )
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
@@ -127,7 +128,7 @@ def evaluate(context: StageContext) -> str:
         [predictions, *_predict_by_schools(folder, predictions)], ignore_index=True
     )
     result = evaluate_predictions(predictions, context.config.evaluation, chosen=chosen)
-    content = result.to_dict() | {"chosen": chosen, "sources": _compare_sources(context)}
+    content = result.to_dict() | {"chosen": chosen} | _compare_refits(context)
     for point, periods in _measure_periods(context).items():
         content["points"][point]["periods"] = periods
     write_json(folder.path(artifacts.EVALUATION), content)
@@ -165,16 +166,21 @@ def _measure_periods(context: StageContext) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _compare_sources(context: StageContext) -> list[dict[str, Any]]:
-    """Return what each domain of features adds at the main point."""
+def _compare_refits(context: StageContext) -> dict[str, Any]:
+    """Return what each domain of features adds at the main point, and what new schools cost."""
     predictions = read_chosen_predictions(context.config, context.folder)
     point = find_main_point(context.config, context.folder)
+    spec = context.config.evaluation
     if predictions["label"].isna().all():
-        return []
+        return {"sources": [], "unseen": {}}
     risks = fit_without_sources(context, predictions, point)
-    if not risks:
-        return []
-    return compare_sources(predictions, risks, context.config.evaluation, base=BASE)
+    return {
+        "sources": compare_sources(predictions, risks, spec, base=BASE) if risks else [],
+        "unseen": {
+            name: compare_unseen(predictions, base, unseen, spec)
+            for name, (base, unseen) in predict_as_unseen(context, predictions, point).items()
+        },
+    }
 
 
 def _predict_by_schools(folder: RunFolder, predictions: pd.DataFrame) -> list[pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Fitting the model anew for the audit: with other inputs, and with an eye to groups."""
+"""Fitting the model anew: with other inputs, with an eye to groups, without a school."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from riskmodel.models.folds import assign_folds
 from riskmodel.models.mitigated import fit_mitigated
 from riskmodel.models.specs import ModelSpec
 from riskmodel.models.training import train_candidates
+from riskmodel.models.transfer import predict_unseen
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
@@ -118,6 +119,53 @@ def fit_without_sources(
         fitted = ModellingTable(table.labels, table.inputs.drop(columns=columns), table.infos)
         risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)[order]
     return risks
+
+
+def predict_as_unseen(
+    context: StageContext, predictions: pd.DataFrame, point: str
+) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Predict pupils as if their school, or municipality, were new to the model.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run, with a split in time.
+    predictions : pandas.DataFrame
+        One row per pupil to predict, with subject and prediction date.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    dict of str to tuple of numpy.ndarray of float, shape (n,)
+        By ``school_unit`` and ``municipality``, where it is known and there are several: risks
+        by a model of all, and by models without the pupil's own.
+    """
+    config = context.config
+    if not isinstance(config.split, TemporalSplit):
+        return {}
+    table, _, training = _read_training(context, point)
+    X = table.inputs.to_numpy(dtype=np.float64)
+    rows, order = training.to_numpy(), _find_rows(table.labels, predictions)
+    varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in X[rows].T]
+    directions = {str(info["name"]): int(info.get("direction") or 0) for info in table.infos}
+    monotone = [
+        directions.get(str(name), 0) if config.models.monotone else 0
+        for name, is_kept in zip(table.inputs.columns, varies, strict=True) if is_kept
+    ]  # fmt: skip
+    X, y = X[:, varies], table.labels["label"].to_numpy(dtype=np.float64)
+    places = table.labels[["school_unit"]].join(
+        read_attributes(context.folder, table.labels).filter(["municipality"])
+    )
+    found = {}
+    for name, column in places.items():
+        codes = pd.factorize(column, use_na_sentinel=False)[0].astype(np.int64)
+        if column.nunique() > 1:
+            found[str(name)] = predict_unseen(
+                X[rows], y[rows], codes[rows], X[order], codes[order], monotone=monotone,
+                random_state=derive_seed(config.random_state, "evaluation", "unseen"),
+            )  # fmt: skip
+    return found
 
 
 def fit_with_groups_in_view(

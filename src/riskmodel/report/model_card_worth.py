@@ -21,6 +21,7 @@ _AT_SHARES = ("precision", "recall", "lift")
 _MODES = ("left_out", "not_completed", "completed")
 _OF_MODES = ("base_rate", "auc", "precision_at_capacity", "recall_at_capacity")
 _PARTS = ("auc", "recall")
+_UNSEEN = ("school_unit", "municipality")
 
 
 def worth_blocks(
@@ -55,6 +56,7 @@ def worth_blocks(
         blocks += _decision_table(point, name, measured, t)
         blocks += _mode_table(point, name, entry.get("label_modes") or {}, t)
     blocks += _source_table(evaluation.get("sources") or [], t)
+    blocks += _unseen_table(evaluation.get("unseen") or {}, t)
     return [*blocks, *_time_table(evaluation.get("churn") or [], t)]
 
 
@@ -167,6 +169,35 @@ def _source_table(sources: list[Mapping[str, Any]], t: Texts) -> list[Block]:
     ]
     title, note = t("model_card.worth.sources"), t("model_card.worth.sources_note")
     return [make_table("worth-sources", title, columns, rows, note=note)]
+
+
+def _unseen_table(unseen: Mapping[str, Any], t: Texts) -> list[Block]:
+    """Return how a model does on schools and municipalities that it never saw."""
+    rows = [
+        {
+            "label": t(f"model_card.worth.unseen_{name}"),
+            "cells": [
+                *(
+                    describe_value(unseen[name][key], t, digits=3)
+                    for key in ("auc", "auc_difference", "calibration_slope")
+                ),
+                describe_value(unseen[name]["calibration_intercept"], t),
+            ],
+        }
+        for name in _UNSEEN
+        if name in unseen
+    ]
+    if not rows:
+        return []
+    columns = [
+        (t("model_card.worth.unseen_by"), False),
+        (t("model_card.measure.auc"), True),
+        (t("model_card.worth.unseen_difference"), True),
+        (t("model_card.measure.calibration_slope"), True),
+        (t("model_card.measure.calibration_intercept"), True),
+    ]
+    title, note = t("model_card.worth.unseen"), t("model_card.worth.unseen_note")
+    return [make_table("worth-unseen", title, columns, rows, note=note)]
 
 
 def _time_table(changes: list[Mapping[str, Any]], t: Texts) -> list[Block]:

@@ -7,7 +7,7 @@ import pytest
 from riskmodel.evaluation.evaluate import evaluate
 from riskmodel.evaluation.label_modes import fill_labels, measure_label_modes
 from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
-from riskmodel.evaluation.sources import compare_sources
+from riskmodel.evaluation.sources import compare_sources, compare_unseen
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.evaluation.targeting import compare_in_time, measure_churn
 
@@ -154,3 +154,16 @@ def test_sizes_that_give_a_small_count_away_are_left_out(draw):
     for size in sizes:
         lift = size["precision"]["value"] / rows["label"].mean()
         assert size["lift"]["value"] == pytest.approx(lift)
+
+
+def test_unseen_schools_are_compared_on_the_same_pupils(region):
+    rng = np.random.default_rng(3)
+    base = region["risk"].to_numpy()
+    worse = np.clip(base + rng.normal(0, 0.2, len(base)), 0.001, 0.999)
+    found = compare_unseen(region, base, worse, SPEC)
+    assert found["auc_difference"]["upper"] < 0
+    assert found["auc"]["value"] < 0.9
+    same = compare_unseen(region, base, base, SPEC)
+    assert same["auc_difference"]["value"] == 0
+    few = compare_unseen(region.iloc[:20], base[:20], base[:20], SPEC)
+    assert few["auc_difference"]["value"] is None

@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 from riskmodel.errors import UndefinedMetricError, UsageError
 from riskmodel.models.calibration import fit_calibrator
 from riskmodel.models.specs import ModelSpec, RuleSpec
-from riskmodel.models.training import train_candidates
+from riskmodel.models.training import _list_candidates, train_candidates
 
 LEARNT = ModelSpec(candidates=("logistic", "boosting"), folds=3)
 QUICK = ModelSpec(candidates=("base_rate", "logistic"), folds=3)
@@ -202,3 +202,9 @@ def test_the_form_of_the_calibration_is_chosen_on_training_rows():
         assert mean == pytest.approx(y.mean(), abs=0.01)
     assert kinds["straight"] == "sigmoid"
     assert kinds["bent"] in ("beta", "isotonic")
+
+
+def test_no_seed_that_is_kept_has_the_digits_of_a_personal_number():
+    for random_state in range(30):
+        for candidate in _list_candidates(ModelSpec(), random_state):
+            assert candidate.seed < 10**9

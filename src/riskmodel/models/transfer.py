@@ -1,0 +1,78 @@
+"""How a model does on schools, or municipalities, that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from riskmodel.models.families import single_threaded
+from riskmodel.models.logistic import LogisticClassifier
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_PARTS = 5
+
+
+def predict_unseen(
+    X: FloatArray,
+    y: FloatArray,
+    groups: IntArray,
+    X_new: FloatArray,
+    groups_new: IntArray,
+    *,
+    monotone: Sequence[int] | None = None,
+    random_state: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Predict pupils by a model of all groups, and by models without their own group.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of float, shape (n, p)
+        Features of training pupils; NaN where missing.
+    y : numpy.ndarray of float, shape (n,)
+        1 for the outcome, 0 without.
+    groups : numpy.ndarray of int, shape (n,)
+        Their school or municipality, numbered over both sets of pupils.
+    X_new : numpy.ndarray of float, shape (m, p)
+        Features of the pupils to predict.
+    groups_new : numpy.ndarray of int, shape (m,)
+        Their school or municipality.
+    monotone : sequence of {-1, 0, 1}, optional
+        Directions of the features.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    base, unseen : numpy.ndarray of float, shape (m,)
+        Risks by a logistic regression of all training pupils, and by one that was trained
+        without the fifth of the groups that the pupil's own is in.
+
+    Notes
+    -----
+    Only the training groups differ: the strength of the penalty is chosen once.
+    """
+    with single_threaded():
+        every = LogisticClassifier(monotone=monotone, random_state=random_state)
+        every.fit(X, y.astype(np.int64), groups)
+        base = every.predict_proba(X_new)[:, 1]
+        numbers = np.unique(np.concatenate([groups, groups_new]))
+        order = np.random.default_rng(random_state).permutation(len(numbers))
+        part = order % min(_PARTS, len(numbers))
+        own, new = (
+            part[np.searchsorted(numbers, groups)],
+            part[np.searchsorted(numbers, groups_new)],
+        )
+        unseen = base.copy()
+        for number in np.unique(new):
+            kept = own != number
+            if len(np.unique(y[kept])) < 2:
+                continue
+            fitted = LogisticClassifier(
+                strengths=(every.strength_,), l1_ratios=(every.l1_ratio_,), monotone=monotone
+            ).fit(X[kept], y[kept].astype(np.int64))
+            unseen[new == number] = fitted.predict_proba(X_new[new == number])[:, 1]
+    return base, unseen
