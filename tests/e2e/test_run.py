@@ -179,3 +179,19 @@ def test_leaking_training_cohorts_are_left_out_and_refused_where_none_is_left(
     done = e2e_call("cohort", "--config", config, check=False)
     assert done.returncode == 12
     assert "cohort 2025/26" in done.stderr
+
+
+def test_earlier_cohorts_were_predicted_in_their_own_time_and_stand_on_the_card(canary_run):
+    past = pd.read_parquet(canary_run.out / "backtest.parquet")
+    assert sorted(past["cohort"].unique()) == ["2022/23", "2023/24"]
+    training = read_json(canary_run.out / "training.json")["points"]["november"]
+    assert [period["train"][-1] for period in training["periods"]] == ["2021/22", "2022/23"]
+    evaluation = read_json(canary_run.out / "evaluation.json")
+    measured = evaluation["points"]["november"]["periods"]
+    assert measured[0]["models"][training["chosen"]]["auc"]["value"] > 0.7
+    assert {entry["source"] for entry in evaluation["sources"]} >= {"results", "mental_health"}
+    assert set(evaluation["unseen"]) == {"school_unit", "municipality"}
+    assert evaluation["points"]["november"]["targeting"]["difference"]["lower"] > 0
+    card = (canary_run.out / "model_card.html").read_text(encoding="utf-8")
+    for name in ("periods", "worth", "scorecard"):
+        assert f'<section id="{name}"' in card

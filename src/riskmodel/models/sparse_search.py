@@ -19,7 +19,7 @@ _CANDIDATES = 12
 _STRENGTH = 100.0
 _TOLERANCE = 1e-6
 _SWAP_ROUNDS = 5
-_POOL = 30
+_POOL = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,9 @@ class SparseSet:
             Its conditions in order.
         """
         both = self.patterns * 2 + conditions.holds(number)
-        kept, patterns = np.unique(both, return_inverse=True)
+        occurs = np.bincount(both, minlength=2 * len(self.table)) > 0
+        kept = np.flatnonzero(occurs)
+        patterns = (np.cumsum(occurs) - 1)[both]
         table = np.column_stack([self.table[kept // 2], kept % 2])
         order = np.argsort([*self.numbers, number])
         numbers = tuple(int(one) for one in np.array([*self.numbers, number])[order])
@@ -193,7 +195,7 @@ def find_sparse_sets(
     Returns
     -------
     list of SparseSet
-        The best first, at most 30, all different; the best one cannot be improved by a swap
+        The best first, at most 10, all different; the best one cannot be improved by a swap
         of one condition for one of the 12 most promising.
 
     References
