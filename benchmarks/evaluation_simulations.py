@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import write_machine
 from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.specs import EvaluationSpec
 
@@ -69,9 +69,9 @@ def simulate(n_schools: int, level: float, truth: dict[str, float], repeats: int
     return {name: (float(np.mean(v)) if v else None, len(v)) for name, v in covered.items()}
 
 
-def find_truth(level: float) -> dict[str, float]:
-    """Return the measures of very many schools, as the mean of ten regions of 600 each."""
-    found = [measure(draw_pupils(10**6 + seed, 600, level)) for seed in range(10)]
+def find_truth(level: float, regions: int = 10) -> dict[str, float]:
+    """Return the measures of very many schools, as the mean of several regions of 600 each."""
+    found = [measure(draw_pupils(10**6 + seed, 600, level)) for seed in range(regions)]
     return {name: float(np.mean([one[name].value for one in found])) for name in MEASURES}
 
 
@@ -97,7 +97,7 @@ Invented pupils, 60 in each school; the outcome has an effect of the school (sta
 regions of 600 schools. \
 The nominal coverage is 95 %; of {REPEATS} repeats, 92.9 to 97.1 % are within chance of that.
 
-- Machine: {describe_machine()}.
+- Machine: {write_machine()}.
 - Day: {datetime.now(UTC).date()}.
 
 How often the 95 % interval holds the truth, in per cent, of the samples in which one is given \

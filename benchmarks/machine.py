@@ -26,6 +26,17 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def write_machine() -> str:
+    """Return the machine in words, for a page."""
+    machine = describe_machine()
+    memory = machine["memory_gib"]
+    return (
+        f"{machine['cores']} cores ({machine['processor']}), "
+        f"{'unknown' if memory is None else f'{memory:.0f} GiB'} of memory, {machine['system']}, "
+        f"Python {machine['python']}"
+    )
+
+
 def describe_versions(peers_python: Path | None) -> dict[str, str]:
     """Return the versions of the libraries that are measured."""
     found = {name: _find_version(name) for name in _PACKAGES}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from benchmarks.machine import describe_machine
+from benchmarks.machine import write_machine
 from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.models.scorecard import ScorecardClassifier
@@ -102,7 +102,7 @@ def main() -> None:
 This page is written by `python -m benchmarks.model_speed` (`make model-speed`), on invented \
 pupils. Times hold the making of the data too.
 
-- Machine: {describe_machine()}.
+- Machine: {write_machine()}.
 - Day: {datetime.now(UTC).date()}.
 
 | what | time | largest memory so far | bar |
