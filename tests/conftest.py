@@ -140,7 +140,8 @@ def write_config(folder, extracts, **changes):
     settings["cohort"]["prediction_points"] = settings["cohort"]["prediction_points"][:1]
     # The additive model, which takes longest, has its own run in `test_demo.py`.
     candidates = ["base_rate", "rule", "scorecard", "logistic", "boosting"]
-    settings["models"] |= {"candidates": candidates, "folds": 3, "origins": 2}
+    settings["models"] |= {"candidates": candidates, "folds": 3, "origins": 2,
+                           "screened_cohorts": ["2022/23"]}  # fmt: skip
     settings |= changes
     path = folder / "config" / "run.yaml"
     path.parent.mkdir(exist_ok=True)

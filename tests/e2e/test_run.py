@@ -192,6 +192,8 @@ def test_earlier_cohorts_were_predicted_in_their_own_time_and_stand_on_the_card(
     assert {entry["source"] for entry in evaluation["sources"]} >= {"results", "mental_health"}
     assert set(evaluation["unseen"]) == {"school_unit", "municipality"}
     assert evaluation["points"]["november"]["targeting"]["difference"]["lower"] > 0
+    assert evaluation["screened"]["cohorts"] == ["2022/23"]
+    assert abs(evaluation["screened"]["auc_difference"]["value"]) < 0.05
     card = (canary_run.out / "model_card.html").read_text(encoding="utf-8")
     for name in ("periods", "worth", "scorecard"):
         assert f'<section id="{name}"' in card

@@ -134,6 +134,22 @@ class RunConfig(Spec):
     tracking: TrackingSpec = TrackingSpec()
 
     @model_validator(mode="after")
+    def _check_periods(self) -> Self:
+        """Demand a split in time for what looks at single cohorts, and cohorts that exist."""
+        asked = [name for name in ("origins", "screened_cohorts") if getattr(self.models, name)]
+        if not asked:
+            return self
+        if self.cohort is None or not isinstance(self.cohort.split, TemporalSplit):
+            raise ValueError(
+                f"`models.{asked[0]}` needs cohorts with a `split` of the kind temporal"
+            )
+        for name in self.models.screened_cohorts:
+            if name not in self.cohort.cohort_names:
+                hint = suggest_name(name, self.cohort.cohort_names)
+                raise ValueError(f"`models.screened_cohorts`: there is no cohort '{name}'.{hint}")
+        return self
+
+    @model_validator(mode="after")
     def _check_input(self) -> Self:
         """Demand one kind of input, complete."""
         if (self.feature_table is None) == (not self.sources):

@@ -71,6 +71,9 @@ class ModelSpec(Spec):
     models trained on what was known in their own time, on at most `history` cohorts: with two
     or more of them ``auto`` rests on these. Pupils without a known outcome are `left_out` of
     training, or count as ``not_completed`` or ``completed`` (`missing_labels`).
+    `screened_cohorts` names cohorts in which an earlier list was used: those who were given
+    support because of it may have completed for that reason, and training with and without
+    these cohorts is compared.
     """
 
     candidates: tuple[Family, ...] = (
@@ -85,6 +88,7 @@ class ModelSpec(Spec):
     origins: int = Field(default=0, ge=0, le=20)
     history: int | None = Field(default=None, ge=1)
     missing_labels: Literal["left_out", "not_completed", "completed"] = "left_out"
+    screened_cohorts: tuple[str, ...] = ()
     scorecard: ScorecardSpec = ScorecardSpec()
     logistic: LogisticSpec = LogisticSpec()
     additive: AdditiveSpec = AdditiveSpec()

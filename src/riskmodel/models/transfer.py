@@ -1,4 +1,4 @@
-"""How a model does on schools, or municipalities, that it never saw."""
+"""How a model does without some of its training pupils: schools it never saw, cohorts left out."""
 
 from __future__ import annotations
 
@@ -76,3 +76,46 @@ def predict_unseen(
             ).fit(X[kept], y[kept].astype(np.int64))
             unseen[new == number] = fitted.predict_proba(X_new[new == number])[:, 1]
     return base, unseen
+
+
+def predict_without(
+    X: FloatArray,
+    y: FloatArray,
+    groups: IntArray,
+    left_out: npt.NDArray[np.bool_],
+    X_new: FloatArray,
+    *,
+    monotone: Sequence[int] | None = None,
+    random_state: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Predict pupils by a model of all training pupils, and by one of some of them.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of float, shape (n, p)
+        Features of training pupils; NaN where missing.
+    y : numpy.ndarray of float, shape (n,)
+        1 for the outcome, 0 without; both among those who are kept.
+    groups : numpy.ndarray of int, shape (n,)
+        What stays together when the strength of the penalty is chosen.
+    left_out : numpy.ndarray of bool, shape (n,)
+        Whom the second model is trained without.
+    X_new : numpy.ndarray of float, shape (m, p)
+        Features of the pupils to predict.
+    monotone : sequence of {-1, 0, 1}, optional
+        Directions of the features.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    base, without : numpy.ndarray of float, shape (m,)
+        Risks by either logistic regression.
+    """
+    found = []
+    with single_threaded():
+        for rows in (np.ones(len(y), dtype=bool), ~left_out):
+            fitted = LogisticClassifier(monotone=monotone, random_state=random_state)
+            fitted.fit(X[rows], y[rows].astype(np.int64), groups[rows])
+            found.append(fitted.predict_proba(X_new)[:, 1])
+    return found[0], found[1]

@@ -27,6 +27,7 @@ from riskmodel.pipeline.refits import (
     fit_with_other_inputs,
     fit_without_sources,
     predict_as_unseen,
+    predict_without_screened,
 )
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
@@ -172,14 +173,19 @@ def _compare_refits(context: StageContext) -> dict[str, Any]:
     point = find_main_point(context.config, context.folder)
     spec = context.config.evaluation
     if predictions["label"].isna().all():
-        return {"sources": [], "unseen": {}}
+        return {"sources": [], "unseen": {}, "screened": None}
     risks = fit_without_sources(context, predictions, point)
+    screened = predict_without_screened(context, predictions, point)
     return {
         "sources": compare_sources(predictions, risks, spec, base=BASE) if risks else [],
         "unseen": {
             name: compare_unseen(predictions, base, unseen, spec)
             for name, (base, unseen) in predict_as_unseen(context, predictions, point).items()
         },
+        "screened": None
+        if screened is None
+        else {"cohorts": list(context.config.models.screened_cohorts)}
+        | compare_unseen(predictions, *screened, spec),
     }
 
 

@@ -16,7 +16,7 @@ from riskmodel.models.folds import assign_folds
 from riskmodel.models.mitigated import fit_mitigated
 from riskmodel.models.specs import ModelSpec
 from riskmodel.models.training import train_candidates
-from riskmodel.models.transfer import predict_unseen
+from riskmodel.models.transfer import predict_unseen, predict_without
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
@@ -144,16 +144,11 @@ def predict_as_unseen(
     config = context.config
     if not isinstance(config.split, TemporalSplit):
         return {}
-    table, _, training = _read_training(context, point)
-    X = table.inputs.to_numpy(dtype=np.float64)
-    rows, order = training.to_numpy(), _find_rows(table.labels, predictions)
-    varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in X[rows].T]
-    directions = {str(info["name"]): int(info.get("direction") or 0) for info in table.infos}
-    monotone = [
-        directions.get(str(name), 0) if config.models.monotone else 0
-        for name, is_kept in zip(table.inputs.columns, varies, strict=True) if is_kept
-    ]  # fmt: skip
-    X, y = X[:, varies], table.labels["label"].to_numpy(dtype=np.float64)
+    table, X, rows, monotone = _read_matrix(context, point)
+    y, order = (
+        table.labels["label"].to_numpy(dtype=np.float64),
+        _find_rows(table.labels, predictions),
+    )
     places = table.labels[["school_unit"]].join(
         read_attributes(context.folder, table.labels).filter(["municipality"])
     )
@@ -166,6 +161,59 @@ def predict_as_unseen(
                 random_state=derive_seed(config.random_state, "evaluation", "unseen"),
             )  # fmt: skip
     return found
+
+
+def predict_without_screened(
+    context: StageContext, predictions: pd.DataFrame, point: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """Predict pupils by models with, and without, the cohorts in which a list was used.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run, with a split in time.
+    predictions : pandas.DataFrame
+        One row per pupil to predict, with subject and prediction date.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    tuple of numpy.ndarray of float, shape (n,), or None
+        Risks by a model of all training pupils, and by one without these cohorts. None where
+        none was screened, or nobody with, or without, the outcome is left.
+    """
+    config = context.config
+    if not config.models.screened_cohorts or not isinstance(config.split, TemporalSplit):
+        return None
+    table, X, rows, monotone = _read_matrix(context, point)
+    labels = table.labels[rows]
+    left_out = labels["cohort"].isin(config.models.screened_cohorts).to_numpy()
+    y = labels["label"].to_numpy(dtype=np.float64)
+    if not left_out.any() or len(np.unique(y[~left_out])) < 2:
+        return None
+    order = _find_rows(table.labels, predictions)
+    return predict_without(
+        X[rows], y, pd.factorize(labels["school_unit"], use_na_sentinel=False)[0], left_out,
+        X[order], monotone=monotone,
+        random_state=derive_seed(config.random_state, "evaluation", "screened"),
+    )  # fmt: skip
+
+
+def _read_matrix(
+    context: StageContext, point: str
+) -> tuple[ModellingTable, npt.NDArray[np.float64], npt.NDArray[np.bool_], list[int]]:
+    """Read a point's table, its inputs that vary, who trains models, and the directions."""
+    table, _, training = _read_training(context, point)
+    X, rows = table.inputs.to_numpy(dtype=np.float64), training.to_numpy()
+    varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in X[rows].T]
+    directions = {str(info["name"]): int(info.get("direction") or 0) for info in table.infos}
+    monotone = [
+        directions.get(str(name), 0) if context.config.models.monotone else 0
+        for name, is_kept in zip(table.inputs.columns, varies, strict=True)
+        if is_kept
+    ]
+    return table, X[:, varies], rows, monotone
 
 
 def fit_with_groups_in_view(

@@ -57,6 +57,7 @@ def worth_blocks(
         blocks += _mode_table(point, name, entry.get("label_modes") or {}, t)
     blocks += _source_table(evaluation.get("sources") or [], t)
     blocks += _unseen_table(evaluation.get("unseen") or {}, t)
+    blocks += _say_screened(evaluation.get("screened") or {}, t)
     return [*blocks, *_time_table(evaluation.get("churn") or [], t)]
 
 
@@ -198,6 +199,24 @@ def _unseen_table(unseen: Mapping[str, Any], t: Texts) -> list[Block]:
     ]
     title, note = t("model_card.worth.unseen"), t("model_card.worth.unseen_note")
     return [make_table("worth-unseen", title, columns, rows, note=note)]
+
+
+def _say_screened(screened: Mapping[str, Any], t: Texts) -> list[Block]:
+    """Return what training without the cohorts in which a list was used would change."""
+    if not screened:
+        return []
+    figure = screened["auc_difference"]
+    cohorts = ", ".join(screened["cohorts"])
+    if figure.get("value") is None:
+        reason = describe_missing(figure, t)["reason"]
+        text = t("model_card.worth.screened_unknown", cohorts=cohorts, reason=reason)
+    else:
+        cell = describe_value(figure, t, digits=3)
+        text = t(
+            "model_card.worth.screened", cohorts=cohorts, difference=cell["text"],
+            ends=cell.get("range", ""),
+        )  # fmt: skip
+    return [{"kind": "text", "text": text}]
 
 
 def _time_table(changes: list[Mapping[str, Any]], t: Texts) -> list[Block]:

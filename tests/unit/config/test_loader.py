@@ -80,6 +80,7 @@ def test_every_error_is_reported_at_once_with_its_place_and_the_nearest_name(tmp
         ("month: 2, day: 1", "after: autum_grades", "'autumn_grades' or 'spring_grades'"),
         ("month: 2, day: 1", "grad_level: 6", "Did you mean 'grade_level'?"),
         ("school_year: [9]}", "school_year: [9]}\n    grade_level: 9", "Leave one of them out"),
+        ("models:\n", "models:\n  screened_cohorts: [2020/12]\n", "no cohort '2020/12'. Did you"),
     ],
 )
 def test_wrong_points_are_refused_before_any_data_are_read(tmp_path, place, text, expected):
@@ -88,6 +89,16 @@ def test_wrong_points_are_refused_before_any_data_are_read(tmp_path, place, text
     with pytest.raises(ConfigurationError) as caught:
         load_spec(write(tmp_path, template.replace(place, text)), RunConfig)
     assert expected in "\n".join(caught.value.findings)
+
+
+def test_earlier_cohorts_need_a_split_in_time(tmp_path):
+    template = (ROOT / "configs" / "compulsory_school.yaml").read_text(encoding="utf-8")
+    start, end = template.index("  split:\n"), template.index("\nfeatures:")
+    crossed = template[:start] + "  split: {kind: cross_fitted}\n" + template[end:]
+    crossed = crossed.replace("models:\n", "models:\n  origins: 2\n")
+    with pytest.raises(ConfigurationError, match="invalid|must be a valid") as caught:
+        load_spec(write(tmp_path, crossed), RunConfig)
+    assert "`models.origins` needs cohorts" in "\n".join(caught.value.findings)
 
 
 def test_wrong_points_and_names_are_told_together(tmp_path):

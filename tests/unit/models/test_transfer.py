@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from riskmodel.models.transfer import predict_unseen
+from riskmodel.models.transfer import predict_unseen, predict_without
 
 SIZE = 2000
 
@@ -45,3 +45,13 @@ def test_a_school_that_is_new_altogether_is_predicted(pupils):
     new = np.full(10, 99)
     base, unseen = predict_unseen(X, y, school, X[:10], new, random_state=0)
     assert base == pytest.approx(unseen, abs=0.1)
+
+
+def test_those_who_are_left_out_have_no_say(pupils):
+    X, y, school = pupils
+    left_out = school < 10
+    base, without = predict_without(X, y, school, left_out, X, random_state=0)
+    turned = np.where(left_out, 1 - y, y)
+    other, still = predict_without(X, turned, school, left_out, X, random_state=0)
+    np.testing.assert_array_equal(without, still)
+    assert np.abs(base - other).max() > 0.1

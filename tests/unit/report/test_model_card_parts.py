@@ -127,3 +127,14 @@ def test_what_cannot_be_said_of_the_worth_is_told():
     blocks = worth_blocks(evaluation, make_training(), load_texts("en"))
     assert len(blocks) == 2
     assert "cannot be said" in blocks[1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [(FIGURE, "AUC changes by 0.500 (0.400\u20130.600)"), (HIDDEN, "cannot be said: hidden")],
+)
+def test_cohorts_in_which_a_list_was_used_are_told(figure, said):
+    evaluation = {"points": {}, "screened": {"cohorts": ["2023/24"], "auc_difference": figure}}
+    (block,) = worth_blocks(evaluation, {}, load_texts("en"))
+    assert "In the cohorts 2023/24 an earlier list was used" in block["text"]
+    assert said in block["text"]
