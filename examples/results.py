@@ -265,7 +265,8 @@ def find_best_interpretable(models: dict[str, Any]) -> dict[str, Any]:
         `name`, and `less`: the AUC of gradient boosting less its own.
     """
     values = {name: models[name]["metrics"]["auc"]["value"] for name in models}
-    best = max(("scorecard", "logistic", "additive"), key=values.__getitem__)
+    families = [name for name in ("scorecard", "logistic", "additive") if name in models]
+    best = max(families, key=values.__getitem__)
     return {"name": best, "less": values["boosting"] - values[best]}
 
 

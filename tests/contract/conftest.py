@@ -20,7 +20,7 @@ SETTINGS = {
     "spark.driver.bindAddress": HOST,
     "spark.executor.cores": "1",
     "spark.sql.shuffle.partitions": "3",
-    "spark.sql.files.maxPartitionBytes": "16384",
+    "spark.sql.files.maxPartitionBytes": "8192",
     "spark.sql.files.openCostInBytes": "0",
     "spark.shuffle.io.maxRetries": "1",
     "spark.shuffle.io.retryWait": "200ms",

@@ -21,7 +21,7 @@ METHODS = ("reweighing", "reductions")
 
 _FEWEST = 20
 _SLACK = 0.01
-_ROUNDS = 10
+_ROUNDS = 6
 _TOLERANCE = 1e-5
 
 

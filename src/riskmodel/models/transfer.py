@@ -1,8 +1,8 @@
-"""How a model does without some of its training pupils: schools it never saw, cohorts left out."""
+"""How a model does without a part of what it is trained on: schools, cohorts, kinds of data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -119,3 +119,52 @@ def predict_without(
             fitted.fit(X[rows], y[rows].astype(np.int64), groups[rows])
             found.append(fitted.predict_proba(X_new)[:, 1])
     return found[0], found[1]
+
+
+def predict_without_columns(
+    X: FloatArray,
+    y: FloatArray,
+    groups: IntArray,
+    X_new: FloatArray,
+    left_out: Mapping[str, Sequence[int]],
+    *,
+    monotone: Sequence[int],
+    random_state: int,
+) -> dict[str, FloatArray]:
+    """Predict pupils by models without some of the columns each.
+
+    Parameters
+    ----------
+    X : numpy.ndarray of float, shape (n, p)
+        Features of training pupils; NaN where missing.
+    y : numpy.ndarray of float, shape (n,)
+        1 for the outcome, 0 without.
+    groups : numpy.ndarray of int, shape (n,)
+        What stays together when the strength of the penalty is chosen.
+    X_new : numpy.ndarray of float, shape (m, p)
+        Features of the pupils to predict.
+    left_out : mapping of str to sequence of int
+        By name the columns that a model goes without; for one of them perhaps none.
+    monotone : sequence of {-1, 0, 1}
+        Directions of the features.
+    random_state : int
+        The seed.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray of float, shape (m,)
+        Risks by name. The strength of the penalty is chosen once, with all columns.
+    """
+    directions = np.asarray(monotone)
+    with single_threaded():
+        every = LogisticClassifier(monotone=monotone, random_state=random_state)
+        every.fit(X, y.astype(np.int64), groups)
+        risks = {}
+        for name, columns in left_out.items():
+            kept = np.setdiff1d(np.arange(X.shape[1]), columns)
+            fitted = LogisticClassifier(
+                strengths=(every.strength_,), l1_ratios=(every.l1_ratio_,),
+                monotone=directions[kept].tolist(),
+            ).fit(X[:, kept], y.astype(np.int64))  # fmt: skip
+            risks[name] = np.asarray(fitted.predict_proba(X_new[:, kept])[:, 1])
+    return risks

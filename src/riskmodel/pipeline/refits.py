@@ -16,7 +16,11 @@ from riskmodel.models.folds import assign_folds
 from riskmodel.models.mitigated import fit_mitigated
 from riskmodel.models.specs import ModelSpec
 from riskmodel.models.training import train_candidates
-from riskmodel.models.transfer import predict_unseen, predict_without
+from riskmodel.models.transfer import (
+    predict_unseen,
+    predict_without,
+    predict_without_columns,
+)
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
@@ -99,26 +103,53 @@ def fit_without_sources(
         Risks by the model with all features (`BASE`), and by those without a domain. Empty
         where all features are of one domain.
     """
-    config = context.config
     table, _, training = _read_training(context, point)
-    is_temporal = isinstance(config.split, TemporalSplit)
-    domains: dict[str, list[str]] = {}
+    names = [str(name) for name in table.inputs.columns]
+    domains: dict[str, list[int]] = {}
     for info in table.infos:
-        if info["name"] in table.inputs.columns:
-            domains.setdefault(str(info.get("domain")), []).append(str(info["name"]))
+        if info["name"] in names:
+            domains.setdefault(str(info.get("domain")), []).append(names.index(info["name"]))
     if len(domains) < 2:
         return {}
-    left_out = {BASE: list[str](), **dict(sorted(domains.items()))}
-    spec = ModelSpec(
-        candidates=(FAMILY,), folds=_FOLDS, sensitive_inputs=config.models.sensitive_inputs,
-        calibration=config.models.calibration, monotone=config.models.monotone,
-    )  # fmt: skip
+    left_out = {BASE: list[int](), **dict(sorted(domains.items()))}
+    X, rows = table.inputs.to_numpy(dtype=np.float64), training.to_numpy()
+    y = table.labels["label"].to_numpy(dtype=np.float64)
+    units = pd.factorize(table.labels["school_unit"], use_na_sentinel=False)[0]
+    seed = derive_seed(context.config.random_state, "evaluation", "sources")
+    risks = {name: np.full(len(rows), np.nan) for name in left_out}
+    for learn, predict in _deal(context, table, rows, seed):
+        found = predict_without_columns(
+            X[learn], y[learn], units[learn], X[predict], left_out,
+            monotone=_find_directions(context, table), random_state=seed,
+        )  # fmt: skip
+        for name, risk in found.items():
+            risks[name][predict] = risk
     order = _find_rows(table.labels, predictions)
-    risks = {}
-    for name, columns in left_out.items():
-        fitted = ModellingTable(table.labels, table.inputs.drop(columns=columns), table.infos)
-        risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)[order]
-    return risks
+    return {name: risk[order] for name, risk in risks.items()}
+
+
+def _find_directions(context: StageContext, table: ModellingTable) -> list[int]:
+    """Return the direction in which each input may move the risk."""
+    if not context.config.models.monotone:
+        return [0] * table.inputs.shape[1]
+    known = {str(info["name"]): int(info.get("direction") or 0) for info in table.infos}
+    return [known.get(str(name), 0) for name in table.inputs.columns]
+
+
+def _deal(
+    context: StageContext, table: ModellingTable, rows: npt.NDArray[np.bool_], seed: int
+) -> list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]]:
+    """Return whom a model is trained on and whom it predicts: all at once, or by folds."""
+    if isinstance(context.config.split, TemporalSplit):
+        return [(rows, np.ones(len(rows), dtype=bool))]
+    labels = table.labels[rows]
+    schools = labels["school_unit"]
+    units = None if schools.isna().all() else pd.factorize(schools, use_na_sentinel=False)[0]
+    folds = np.full(len(rows), 0)
+    folds[rows], _ = assign_folds(
+        labels["label"].to_numpy(dtype=np.float64), units, n_folds=_FOLDS, random_state=seed
+    )
+    return [(rows & (folds != number), folds == number) for number in range(_FOLDS)]
 
 
 def predict_as_unseen(
@@ -203,17 +234,10 @@ def predict_without_screened(
 def _read_matrix(
     context: StageContext, point: str
 ) -> tuple[ModellingTable, npt.NDArray[np.float64], npt.NDArray[np.bool_], list[int]]:
-    """Read a point's table, its inputs that vary, who trains models, and the directions."""
+    """Read a point's table, its inputs, who trains models, and the directions."""
     table, _, training = _read_training(context, point)
     X, rows = table.inputs.to_numpy(dtype=np.float64), training.to_numpy()
-    varies = [len(np.unique(column[~np.isnan(column)])) > 1 for column in X[rows].T]
-    directions = {str(info["name"]): int(info.get("direction") or 0) for info in table.infos}
-    monotone = [
-        directions.get(str(name), 0) if context.config.models.monotone else 0
-        for name, is_kept in zip(table.inputs.columns, varies, strict=True)
-        if is_kept
-    ]
-    return table, X[:, varies], rows, monotone
+    return table, X, rows, _find_directions(context, table)
 
 
 def fit_with_groups_in_view(
@@ -239,7 +263,6 @@ def fit_with_groups_in_view(
     risks : dict of (str, str) to numpy.ndarray of float, shape (n,)
         Scores by attribute and method of `mitigated.METHODS`.
     """
-    config = context.config
     table, attributes, training = _read_training(context, point)
     X, rows = table.inputs.to_numpy(dtype=np.float64), training.to_numpy()
     y = table.labels["label"].to_numpy(dtype=np.float64)
@@ -249,19 +272,10 @@ def fit_with_groups_in_view(
     }  # fmt: skip
     schools = table.labels["school_unit"]
     units = None if schools.isna().all() else pd.factorize(schools, use_na_sentinel=False)[0]
-    seed = derive_seed(config.random_state, "audit", "groups")
-    if isinstance(config.split, TemporalSplit):
-        parts = [(rows, np.ones(len(rows), dtype=bool))]
-    else:
-        folds = np.full(len(rows), -1)
-        folds[rows], _ = assign_folds(
-            y[rows], None if units is None else units[rows], n_folds=_FOLDS, random_state=seed
-        )
-        parts = [(rows & (folds != number), folds == number) for number in range(_FOLDS)]
-        parts[0] = (parts[0][0], parts[0][1] | ~rows)
+    seed = derive_seed(context.config.random_state, "audit", "groups")
     base = np.full(len(rows), np.nan)
     risks: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
-    for learn, predict in parts:
+    for learn, predict in _deal(context, table, rows, seed):
         base[predict], found = fit_mitigated(
             X[learn], y[learn], None if units is None else units[learn],
             {name: numbers[learn] for name, numbers in codes.items()}, X[predict],
