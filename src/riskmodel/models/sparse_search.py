@@ -15,10 +15,10 @@ from riskmodel.models.solver import fit_penalised
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_CANDIDATES = 12
+_CANDIDATES = 8
 _STRENGTH = 100.0
 _TOLERANCE = 1e-6
-_SWAP_ROUNDS = 5
+_SWAP_ROUNDS = 3
 _POOL = 10
 
 
@@ -195,8 +195,8 @@ def find_sparse_sets(
     Returns
     -------
     list of SparseSet
-        The best first, at most 10, all different; the best one cannot be improved by a swap
-        of one condition for one of the 12 most promising.
+        The best first, at most 10, all different. The best one has been through up to three
+        rounds of swaps of one condition for one of the 8 most promising.
 
     References
     ----------
