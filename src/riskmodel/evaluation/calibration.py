@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.metrics import brier_score_loss, log_loss
 
-from riskmodel.evaluation.sample import Sample
+from riskmodel.evaluation.sample import Sample, leave_out
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -82,10 +82,7 @@ def measure_log_loss(sample: Sample) -> tuple[float, FloatArray]:
 
 def _mean_without(sample: Sample, values: FloatArray) -> FloatArray:
     """Return the mean of the rows with a label without each unit."""
-    left = len(values) - sample.add_up(np.ones(len(values)))
-    result = np.full(sample.n_units, np.nan)
-    np.divide(values.sum() - sample.add_up(values), left, out=result, where=left > 0)
-    return result
+    return leave_out(sample.add_up(values), sample.add_up(np.ones(len(values))))
 
 
 def clip_risk(risk: FloatArray) -> FloatArray:

@@ -49,6 +49,22 @@ class Estimate:
         """
         return cls(None, reason=reason)
 
+    @classmethod
+    def suppressed(cls, minimum_count: int) -> Estimate:
+        """Return an estimate that may not be shown.
+
+        Parameters
+        ----------
+        minimum_count : int
+            The fewest pupils that it might rest on.
+
+        Returns
+        -------
+        Estimate
+            Without a value.
+        """
+        return cls.unknown(f"suppressed: rests on fewer than {minimum_count} pupils")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the estimate as plain values.
 

@@ -12,11 +12,11 @@ import pandas as pd
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.intervals import make_difference
 from riskmodel.evaluation.label_modes import measure_label_modes
 from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import measure_auc
-from riskmodel.evaluation.result import EvaluationResult, YardstickComparison
+from riskmodel.evaluation.result import EvaluationResult, ModelEvaluation, YardstickComparison
 from riskmodel.evaluation.sample import make_sample
 from riskmodel.evaluation.school_history import SCHOOL_ONLY
 from riskmodel.evaluation.specs import EvaluationSpec
@@ -74,14 +74,18 @@ def evaluate(
     _check_values(predictions)
     ordered = predictions.sort_values(["point", "model", *_KEYS], kind="stable")
     by_point = {str(point): rows for point, rows in ordered.groupby("point", sort=True)}
-    models, comparisons, targeting = [], [], []
+    models: list[ModelEvaluation] = []
+    comparisons, targeting = [], []
     used: dict[str, pd.DataFrame] = {}
     for point, rows in by_point.items():
         samples = {str(name): part for name, part in rows.groupby("model", sort=True)}
-        models += [measure_model(point, name, part, spec) for name, part in samples.items()]
+        measured = {name: measure_model(point, name, part, spec) for name, part in samples.items()}
+        models += measured.values()
         comparison = _compare(point, samples, (chosen or {}).get(point), spec)
         comparisons.append(comparison)
-        targeting.append(_compare_with_schools(point, samples, comparison.interpretable, spec))
+        targeting.append(
+            _compare_with_schools(point, samples, measured, comparison.interpretable, spec)
+        )
         if comparison.interpretable is not None:
             used[point] = samples[comparison.interpretable]
     return EvaluationResult(
@@ -144,9 +148,8 @@ def _compare(
         return YardstickComparison(point, name, YARDSTICK, Estimate.unknown(reason))
     measured = {n: measure_auc(make_sample(rows[n])) for n in same}
     best = max(same, key=lambda n: measured[n][0])
-    (value, without), (limit, limit_without) = measured[best], measure_auc(yardstick)
-    difference = make_interval(
-        value - limit, without - limit_without, yardstick, level=spec.level, scale="identity"
+    difference = make_difference(
+        measured[best], measure_auc(yardstick), yardstick, level=spec.level
     )
     return YardstickComparison(point, best, YARDSTICK, difference)
 
@@ -158,21 +161,22 @@ def _has_same_rows(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def _compare_with_schools(
-    point: str, rows: Mapping[str, pd.DataFrame], model: str | None, spec: EvaluationSpec
+    point: str,
+    rows: Mapping[str, pd.DataFrame],
+    measured: Mapping[str, ModelEvaluation],
+    model: str | None,
+    spec: EvaluationSpec,
 ) -> TargetingComparison:
     """Compare the list by the model that is used with one by the schools' history."""
     if model is None or SCHOOL_ONLY not in rows:
         reason = "not defined: there is no model, or no earlier cohort of the schools"
         return TargetingComparison.unknown(point, model, reason)
+    for name in (model, SCHOOL_ONLY):
+        recall = measured[name].metrics["recall_at_capacity"]
+        if recall.value is None:
+            return TargetingComparison.unknown(point, model, recall.reason or "")
     own, school_only = make_sample(rows[model]), make_sample(rows[SCHOOL_ONLY])
     capacity = spec.capacity_count(len(rows[model]))
-    for sample, name in ((own, model), (school_only, SCHOOL_ONLY)):
-        measured = measure_model(point, name, rows[name], spec).metrics["recall_at_capacity"]
-        reason_found = find_reason(sample, spec) or (
-            measured.reason if measured.value is None else None
-        )
-        if reason_found is not None:
-            return TargetingComparison.unknown(point, model, reason_found)
     return compare_targeting(point, model, own, school_only, capacity, spec.level)
 
 

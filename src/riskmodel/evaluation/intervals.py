@@ -95,6 +95,30 @@ def _spread(value: float, half: float, scale: Scale) -> tuple[float, float]:
     return value - half, value + half
 
 
+def make_difference(
+    one: tuple[float, FloatArray], other: tuple[float, FloatArray], sample: Sample, *, level: float
+) -> Estimate:
+    """Return the difference of a measure of two models on the same rows.
+
+    Parameters
+    ----------
+    one, other : tuple of float and numpy.ndarray of float, shape (n_units,)
+        The measure, and the same without each unit.
+    sample : Sample
+        With the units of both.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        The first less the second; units are left out of both at once.
+    """
+    return make_interval(
+        one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
+    )
+
+
 def make_edge_interval(value: float, counts: FloatArray, sample: Sample, level: float) -> Estimate:
     """Return a share of 0 or 1 with Wilson's interval.
 

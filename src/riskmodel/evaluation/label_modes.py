@@ -70,13 +70,13 @@ def measure_label_modes(
         follow.
     """
     n_unknown = int(rows["label"].isna().sum())
+    hidden = Estimate.suppressed(spec.minimum_count)
     if n_unknown == 0:
         return {"reason": "not defined: all outcomes are known"}
     if n_unknown < spec.minimum_count:
-        return {"reason": f"suppressed: rests on fewer than {spec.minimum_count} pupils"}
+        return {"reason": hidden.reason}
     unknown = make_sample(rows.assign(label=rows["label"].isna().astype(np.float64)))
     listed = count_at_capacity(unknown, spec.capacity_count(len(rows))).found
-    hidden = Estimate.unknown(f"suppressed: rests on fewer than {spec.minimum_count} pupils")
     is_told = any(0 < count < spec.minimum_count for count in (listed, n_unknown - listed))
     found: dict[str, Any] = {}
     for mode in LABEL_MODES:

@@ -86,7 +86,7 @@ def _count(sample: Sample, capacity: int, minimum_count: int) -> dict[str, Estim
         sample.n_negative, minimum_count
     )
     n_unknown = len(sample.label) - n_known
-    hidden = Estimate.unknown(_small(minimum_count))
+    hidden = Estimate.suppressed(minimum_count)
     # The capacity is a share of all pupils, from which the unknown ones would follow.
     hides_unknown = _is_small(n_unknown, minimum_count)
     return {
@@ -115,18 +115,13 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
     if not sample.has_both_classes:
         return "not defined: all known labels are the same, or none is known"
     if min(sample.n_positive, sample.n_negative) < spec.minimum_count:
-        return _small(spec.minimum_count)
+        return Estimate.suppressed(spec.minimum_count).reason
     return None
 
 
 def _is_small(count: float, minimum_count: int) -> bool:
     """Tell whether a count may not be shown."""
     return 0 < count < minimum_count
-
-
-def _small(minimum_count: int) -> str:
-    """Return the reason of what rests on too few pupils."""
-    return f"suppressed: rests on fewer than {minimum_count} pupils"
 
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
@@ -239,7 +234,7 @@ def _find_capacity_reason(sample: Sample, counts: CapacityCounts, minimum_count:
     in_vain = counts.met - counts.found
     cells = (counts.found, in_vain, sample.n_positive - counts.found, sample.n_negative - in_vain)
     if any(_is_small(round(cell, 9), minimum_count) for cell in cells):
-        return _small(minimum_count)
+        return Estimate.suppressed(minimum_count).reason
     return None
 
 

@@ -101,6 +101,25 @@ class Sample:
         return np.asarray(sums, dtype=np.float64)
 
 
+def leave_out(tops: FloatArray, bottoms: FloatArray) -> FloatArray:
+    """Return a ratio of sums over units without each of them.
+
+    Parameters
+    ----------
+    tops, bottoms : numpy.ndarray of float, shape (n_units,)
+        What each unit adds above and below the fraction line.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n_units,)
+        NaN where nothing is left below.
+    """
+    rest = bottoms.sum() - bottoms
+    without = np.full(len(tops), np.nan)
+    np.divide(tops.sum() - tops, rest, out=without, where=rest > 0)
+    return without
+
+
 def make_sample(rows: pd.DataFrame) -> Sample:
     """Make a sample of the rows of one model at one prediction point.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.intervals import make_difference
 from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import make_sample
@@ -61,14 +61,10 @@ def compare_sources(
         pairs["recall"] = [(one.recall, one.recall_without) for one in counts]
         moved = abs(counts[0].found - counts[1].found)
         entry: dict[str, Any] = {"source": source}
-        for name, ((all_value, all_without), (value, left)) in pairs.items():
-            figure = make_interval(
-                all_value - value, all_without - left, everything, level=spec.level,
-                scale="identity",
-            )  # fmt: skip
+        for name, (with_all, left) in pairs.items():
+            figure = make_difference(with_all, left, everything, level=spec.level)
             if name == "recall" and 0 < moved < spec.minimum_count:
-                small = f"suppressed: rests on fewer than {spec.minimum_count} pupils"
-                figure = Estimate.unknown(small)
+                figure = Estimate.suppressed(spec.minimum_count)
             entry[name] = figure.to_dict()
         found.append(entry)
     return found
@@ -104,8 +100,5 @@ def compare_unseen(
     reason = find_reason(before, spec)
     if reason is not None:
         return found | {"auc_difference": Estimate.unknown(reason).to_dict()}
-    (value, without), (other, other_without) = measure_auc(after), measure_auc(before)
-    figure = make_interval(
-        value - other, without - other_without, before, level=spec.level, scale="identity"
-    )
+    figure = make_difference(measure_auc(after), measure_auc(before), before, level=spec.level)
     return found | {"auc_difference": figure.to_dict()}

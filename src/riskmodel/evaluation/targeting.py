@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.intervals import make_difference, make_interval
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
-from riskmodel.evaluation.sample import Sample, make_sample
+from riskmodel.evaluation.sample import Sample, leave_out, make_sample
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -102,21 +102,13 @@ def compare_targeting(
     """
     by_risk, by_school = count_at_capacity(own, capacity), count_at_capacity(school_only, capacity)
 
-    def show(value: float, without: FloatArray, scale: Any) -> Estimate:
-        """Return a figure with its interval."""
-        return make_interval(value, without, own, level=level, scale=scale)
-
-    return TargetingComparison(
-        point=point,
-        model=model,
-        recall=show(by_risk.recall, by_risk.recall_without, "logit"),
-        school_only_recall=show(by_school.recall, by_school.recall_without, "logit"),
-        difference=show(
-            by_risk.recall - by_school.recall,
-            by_risk.recall_without - by_school.recall_without,
-            "identity",
-        ),
+    own_recall = by_risk.recall, by_risk.recall_without
+    school_recall = by_school.recall, by_school.recall_without
+    recall, school_only_recall = (
+        make_interval(*one, own, level=level, scale="logit") for one in (own_recall, school_recall)
     )
+    difference = make_difference(own_recall, school_recall, own, level=level)
+    return TargetingComparison(point, model, recall, school_only_recall, difference)
 
 
 def measure_churn(
@@ -156,15 +148,12 @@ def measure_churn(
     is_new = listed["after"] & ~listed["before"]
     n_new = int(is_new.sum())
     if 0 < n_new < minimum_count or 0 < size - n_new < minimum_count:
-        reason = f"suppressed: rests on fewer than {minimum_count} pupils"
-        return {"share_new": Estimate.unknown(reason).to_dict()}
+        return {"share_new": Estimate.suppressed(minimum_count).to_dict()}
     # Only the school's units are read: every pupil counts, whatever the outcome.
     rows = both.assign(risk=0.5, label=listed["after"].astype(np.float64))
     sample = make_sample(rows)
     new, places = sample.add_up(is_new.astype(np.float64)), sample.add_up(sample.known_label)
-    rest = places.sum() - places
-    without = np.full(sample.n_units, np.nan)
-    np.divide(n_new - new, rest, out=without, where=rest > 0)
+    without = leave_out(new, places)
     figure = make_interval(n_new / size, without, sample, level=level, scale="logit")
     return {"share_new": figure.to_dict()}
 
@@ -198,8 +187,5 @@ def compare_in_time(
     if fewest == 0:
         return Estimate.unknown("not defined: the points have no pupils of both kinds in common")
     if fewest < minimum_count:
-        return Estimate.unknown(f"suppressed: rests on fewer than {minimum_count} pupils")
-    (value, without), (other, other_without) = measure_auc(before), measure_auc(after)
-    return make_interval(
-        value - other, without - other_without, after, level=level, scale="identity"
-    )
+        return Estimate.suppressed(minimum_count)
+    return make_difference(measure_auc(before), measure_auc(after), after, level=level)

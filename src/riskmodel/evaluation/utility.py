@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_interval
 from riskmodel.evaluation.ranking import CapacityCounts, count_at_capacity
-from riskmodel.evaluation.sample import Sample
+from riskmodel.evaluation.sample import Sample, leave_out
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,11 +45,8 @@ def measure_net_benefit(sample: Sample, threshold: float) -> tuple[float, FloatA
     """
     odds = threshold / (1 - threshold)
     worth = np.where(sample.known_label == 1, 1.0, -odds) * (sample.known_risk >= threshold)
-    sums, sizes = sample.add_up(worth), sample.add_up(np.ones(len(worth)))
-    rest = sizes.sum() - sizes
-    without = np.full(sample.n_units, np.nan)
-    np.divide(sums.sum() - sums, rest, out=without, where=rest > 0)
-    return float(worth.mean()), without
+    sizes = sample.add_up(np.ones(len(worth)))
+    return float(worth.mean()), leave_out(sample.add_up(worth), sizes)
 
 
 def find_decision_curve(
@@ -74,14 +72,11 @@ def find_decision_curve(
     """
     points: list[dict[str, Any]] = []
     shown: list[npt.NDArray[np.int64]] = []
-    everyone = Sample(
-        np.ones_like(sample.risk), sample.label, sample.unit, sample.n_units,
-        sample.n_clusters, sample.is_clustered,
-    )  # fmt: skip
+    everyone = replace(sample, risk=np.ones_like(sample.risk))
     for threshold in THRESHOLDS:
         met = sample.known_risk >= threshold
         cells = np.bincount(met * 2 + (sample.known_label == 1), minlength=4)
-        moved = [np.abs(cells - before) for before in [*shown[-1:]]]
+        moved = [np.abs(cells - before) for before in shown[-1:]]
         if any(((one > 0) & (one < minimum_count)).any() for one in (cells, *moved)):
             continue
         shown.append(cells)

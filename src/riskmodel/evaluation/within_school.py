@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.ranking import CapacityCounts
-from riskmodel.evaluation.sample import Sample
+from riskmodel.evaluation.sample import Sample, leave_out
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,11 +40,7 @@ def measure_auc_within_school(sample: Sample) -> tuple[float, FloatArray]:
     negatives = sample.add_up(1 - positive)
     won = sample.add_up(ranks * positive) - positives * (positives + 1) / 2
     pairs = positives * negatives
-    rest = pairs.sum() - pairs
-    without = np.full(sample.n_units, np.nan)
-    np.divide(won.sum() - won, rest, out=without, where=rest > 0)
-    value = float(won.sum() / pairs.sum()) if pairs.sum() > 0 else float("nan")
-    return value, without
+    return _divide(won.sum(), pairs.sum()), leave_out(won, pairs)
 
 
 def count_within_schools(sample: Sample, share: float) -> CapacityCounts:
@@ -76,8 +72,8 @@ def count_within_schools(sample: Sample, share: float) -> CapacityCounts:
         met=float(met.sum()),
         precision=_divide(found.sum(), met.sum()),
         recall=_divide(found.sum(), positives.sum()),
-        precision_without=_leave_out(found, met),
-        recall_without=_leave_out(found, positives),
+        precision_without=leave_out(found, met),
+        recall_without=leave_out(found, positives),
         met_by_unit=met,
     )
 
@@ -85,11 +81,3 @@ def count_within_schools(sample: Sample, share: float) -> CapacityCounts:
 def _divide(top: float, bottom: float) -> float:
     """Return a share, NaN of nobody."""
     return float(top / bottom) if bottom > 0 else float("nan")
-
-
-def _leave_out(tops: FloatArray, bottoms: FloatArray) -> FloatArray:
-    """Return a ratio of sums without each unit."""
-    rest = bottoms.sum() - bottoms
-    without = np.full(len(tops), np.nan)
-    np.divide(tops.sum() - tops, rest, out=without, where=rest > 0)
-    return without
