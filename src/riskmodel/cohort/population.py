@@ -47,8 +47,21 @@ def _number(values: Iterable[_T]) -> list[_T]:
     return found
 
 
-def _match(table: Any, conditions: Conditions) -> Any:
-    """Return the condition that a row has one of the values in every column named."""
+def match_rows(table: Any, conditions: Conditions) -> Any:
+    """Return the condition that a row has one of the values in every column named.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        With the columns.
+    conditions : tuple of mapping
+        Columns and their values.
+
+    Returns
+    -------
+    ibis boolean column
+        True for every row where there are no conditions.
+    """
     condition = ibis.literal(True)
     for where in conditions:
         for column, values in where.items():
@@ -101,7 +114,7 @@ def _match_rules(table: Any, dates: Sequence[PredictionDate]) -> Any:
     rules = _number(item.other_conditions for item in dates)
     return ibis.union(
         *(
-            table.filter(_match(table, conditions)).mutate(rule=ibis.literal(number, "int64"))
+            table.filter(match_rows(table, conditions)).mutate(rule=ibis.literal(number, "int64"))
             for number, conditions in enumerate(rules)
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -144,6 +145,21 @@ class OutcomeSpec(Spec):
     horizon: Horizon
 
 
+class LeavingSpec(Spec):
+    """What leaving school early is, and for how many terms pupils are followed.
+
+    `where` tells which enrolments count as going to school. A pupil has left in a term that is
+    followed by `grace_days` without one; the holidays must be shorter than these. `terms`
+    counts from the term of the prediction date. `known_until` is the last day of which the
+    enrolments tell all, by default the day on which the latest one began.
+    """
+
+    where: Where = Field(default_factory=dict)
+    terms: int = Field(default=5, ge=2, le=20)
+    grace_days: int = Field(default=60, ge=1, le=366)
+    known_until: date | None = None
+
+
 class TemporalSplit(Spec):
     """Train on some cohorts and test on later ones."""
 
@@ -195,13 +211,17 @@ class CohortSpec(Spec):
     `cohorts` is a list of named periods, or a range of school years. Every cohort has the
     same prediction points, so that training and test dates lie at the same place of the
     school year. A cohort is named by one school year (its own year), and its points may lie in
-    other years: the outcome is the same whatever the point.
+    other years: the outcome is the same whatever the point. With `leaving` it is also predicted
+    in which term a pupil leaves early. `earlier_lists` are the `screening.parquet` of earlier
+    runs: cohorts with pupils on them are marked, since support may have changed their outcome.
     """
 
     population: PopulationSpec = PopulationSpec()
     cohorts: tuple[CohortPeriod, ...] | SchoolYearRange
     prediction_points: tuple[PredictionPoint, ...] = Field(min_length=1)
     outcome: OutcomeSpec
+    leaving: LeavingSpec | None = None
+    earlier_lists: tuple[Path, ...] = ()
     split: Annotated[TemporalSplit | CrossFittedSplit, Field(discriminator="kind")]
 
     @property
@@ -221,6 +241,8 @@ class CohortSpec(Spec):
         if isinstance(self.split, TemporalSplit):
             findings += _find_unknown(self.split.train, self.cohort_names, "split.train")
             findings += _find_unknown(self.split.test, self.cohort_names, "split.test")
+        elif self.leaving is not None:
+            findings.append("`leaving` needs a `split` of the kind temporal")
         for point in self.prediction_points:
             findings += self._find_unfit(point)
         if findings:

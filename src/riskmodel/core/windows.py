@@ -299,6 +299,34 @@ class SchoolCalendar(Spec):
         spring = self.spring_term.date_after(start)
         return spring if spring <= moment else start
 
+    def term_ends(self, moment: date, count: int) -> tuple[date, ...]:
+        """Return the first day after the term that holds a moment, and after those that follow.
+
+        Parameters
+        ----------
+        moment : datetime.date
+            A day.
+        count : int
+            How many terms.
+
+        Returns
+        -------
+        tuple of datetime.date
+            In order; each is the first day of the next term.
+
+        Examples
+        --------
+        >>> [str(day) for day in SchoolCalendar().term_ends(date(2023, 11, 1), 3)]
+        ['2024-01-01', '2024-07-01', '2025-01-01']
+        """
+        ends: list[date] = []
+        while len(ends) < count:
+            start = self.year_start(moment)
+            spring = self.spring_term.date_after(start)
+            moment = spring if moment < spring else self.year_start(start, -1)
+            ends.append(moment)
+        return tuple(ends)
+
 
 class Window(Spec):
     """The days that a feature looks at, always ending just before the prediction date.

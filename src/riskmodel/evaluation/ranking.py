@@ -12,9 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.stats import rankdata
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
 from riskmodel.evaluation.sample import Sample
 
@@ -37,25 +35,66 @@ def measure_auc(sample: Sample) -> tuple[float, FloatArray]:
         has the higher risk; equal risks count half.
     without : numpy.ndarray of float, shape (n_units,)
         The same without each unit.
+    """
+    positive = (sample.known_label == 1).astype(np.float64)
+    return measure_weighted_auc(
+        sample.known_risk, positive, 1 - positive, sample.known_unit, sample.n_units
+    )
+
+
+def measure_weighted_auc(
+    risk: FloatArray, positive: FloatArray, negative: FloatArray, unit: IntArray, n_units: int
+) -> tuple[float, FloatArray]:
+    """Measure the area under the receiver operating characteristic with weights.
+
+    Parameters
+    ----------
+    risk : numpy.ndarray of float, shape (n,)
+        What the rows are ordered by.
+    positive, negative : numpy.ndarray of float, shape (n,)
+        How much each row counts as one with, and as one without the outcome; not negative.
+    unit : numpy.ndarray of int, shape (n,)
+        The unit of each row, from 0.
+    n_units : int
+        How many units are left out in turn.
+
+    Returns
+    -------
+    value : float
+        The weight of the pairs in which the row with the outcome has the higher risk, as a
+        share of all pairs; equal risks count half. NaN without pairs.
+    without : numpy.ndarray of float, shape (n_units,)
+        The same without each unit.
 
     Notes
     -----
-    All leave-one-out values come from four rankings: the pairs of a unit are those of its
-    members with everyone, less those within it, which were counted twice.
+    The pairs without a unit are all pairs, less those of its members with everyone, plus those
+    within it, which were taken away twice.
     """
-    risk, positive = sample.known_risk, sample.known_label == 1
-    total, own = rankdata(risk), np.empty(len(risk))
-    own[positive], own[~positive] = rankdata(risk[positive]), rankdata(risk[~positive])
-    n_positive, n_negative = float(positive.sum()), float((~positive).sum())
-    # Pairs won by each row: against lower negatives, or lost to higher positives.
-    pairs = np.where(positive, total - own, n_positive - (total - own))
-    rank_within = pd.Series(risk).groupby(sample.known_unit).rank().to_numpy()
-    positives = sample.add_up(positive.astype(np.float64))
-    negatives = sample.add_up((~positive).astype(np.float64))
-    within = sample.add_up(np.where(positive, rank_within, 0.0)) - positives * (positives + 1) / 2
-    won = pairs[positive].sum() - sample.add_up(pairs) + within
-    possible = (n_positive - positives) * (n_negative - negatives)
-    return float(roc_auc_score(positive, risk)), _divide(won, possible)
+    level = np.unique(risk, return_inverse=True)[1]
+    everyone = np.zeros(len(risk), dtype=np.int64)
+    won = positive * _weigh_below(level, everyone, negative)
+    lost = negative * (positive.sum() - _weigh_below(level, everyone, positive))
+    within = positive * _weigh_below(level, unit, negative)
+    by_unit = [
+        np.bincount(unit, weights=values, minlength=n_units)
+        for values in (won + lost, within, positive, negative)
+    ]
+    pairs, inside, n_positive, n_negative = by_unit
+    possible = (n_positive.sum() - n_positive) * (n_negative.sum() - n_negative)
+    total = np.array([positive.sum() * negative.sum()])
+    value = _divide(np.array([won.sum()]), total)
+    return float(value[0]), _divide(won.sum() - pairs + inside, possible)
+
+
+def _weigh_below(level: IntArray, unit: IntArray, weight: FloatArray) -> FloatArray:
+    """Return the weight of a unit's rows below each row, and half of those at its level."""
+    cell = unit * (int(level.max(initial=0)) + 1) + level
+    cells, place = np.unique(cell, return_inverse=True)
+    own = np.bincount(place, weights=weight, minlength=len(cells))
+    below = np.cumsum(own) - own
+    first = np.searchsorted(cells, unit * (int(level.max(initial=0)) + 1))
+    return np.asarray(below[place] - below[first] + own[place] / 2, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

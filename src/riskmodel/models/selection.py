@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -74,7 +74,10 @@ def compare_candidates(
     means = {name: float(loss.mean()) for name, loss in losses.items()}
     if selected != "auto":
         return Comparison(means, selected, "Named in the configuration.")
-    return Comparison(means, *_choose(losses, means, groups, "out-of-fold log loss"))
+    learnt: dict[str, FloatArray] = {
+        name: losses[name] for name in LEARNT_INTERPRETABLE if name in losses
+    }
+    return Comparison(means, *_choose(learnt, means, groups, "out-of-fold log loss"))
 
 
 def choose_by_regret(
@@ -82,6 +85,7 @@ def choose_by_regret(
     y: FloatArray,
     periods: npt.NDArray[np.int64],
     groups: npt.NDArray[np.int64] | None,
+    order: Sequence[str] = LEARNT_INTERPRETABLE,
 ) -> tuple[str, str, dict[str, list[float]]]:
     """Choose a model by how it would have done in earlier periods.
 
@@ -95,23 +99,26 @@ def choose_by_regret(
         The period of each row, from 0 without gaps.
     groups : numpy.ndarray of int, shape (n,), or None
         The clusters of the standard error.
+    order : sequence of str, optional
+        The models to choose among, the simplest first; by default the learnt interpretable
+        families.
 
     Returns
     -------
     chosen : str
-        Of the learnt interpretable models the simplest whose mean regret is at most one
+        Of these models the simplest whose mean regret is at most one
         standard error above the lowest one.
     reason : str
         Why, in one sentence.
     regrets : dict of str to list of float
-        By learnt interpretable model, in each period its log loss less the lowest of these.
+        By model, in each period its log loss less the lowest of these.
 
     References
     ----------
     Savage, L. J. (1951). The theory of statistical decision. Journal of the American
     Statistical Association 46, 55-67.
     """
-    names: list[str] = [name for name in LEARNT_INTERPRETABLE if name in risks]
+    names = [name for name in order if name in risks]
     counts = np.bincount(periods)
     losses = {name: find_losses(risks[name], y) for name in names}
     by_period = np.array([np.bincount(periods, weights=losses[n]) / counts for n in names])
@@ -131,11 +138,11 @@ def _choose(
     measure: str,
 ) -> tuple[str, str]:
     """Return the simplest model within one standard error of the best, and why it is used."""
-    names: list[str] = [name for name in LEARNT_INTERPRETABLE if name in losses]
+    names = list(losses)
     if len(names) == 1:
         return names[0], "The only learnt model that can be explained."
     best = min(names, key=lambda name: means[name])
-    chosen = choose_simplest({name: losses[name] for name in names}, groups)
+    chosen = choose_simplest(losses, groups)
     if chosen != best:
         reason = f"The {measure} of '{best}' is not lower by more than one standard error"
         return chosen, f"{reason}, so the simpler model is used."

@@ -14,6 +14,9 @@ Family = Literal["base_rate", "rule", "scorecard", "logistic", "additive", "boos
 LEARNT_INTERPRETABLE: tuple[Family, ...] = ("scorecard", "logistic", "additive")
 """The learnt families whose risk decomposes exactly, the simplest first."""
 
+FEWEST_PERIODS = 2
+"""The fewest earlier cohorts by which a model, or its settings, are chosen."""
+
 YARDSTICK: Family = "boosting"
 """The family that is trained only to show what interpretability costs."""
 
@@ -57,6 +60,18 @@ class AdditiveSpec(Spec):
     n_pairs: int = Field(default=0, ge=0, le=50)
 
 
+class VariantsSpec(Spec):
+    """Other settings of the families to choose among, the simplest first.
+
+    Which one is used is decided by regret over earlier cohorts; a family without variants
+    keeps its own settings.
+    """
+
+    scorecard: tuple[ScorecardSpec, ...] = ()
+    logistic: tuple[LogisticSpec, ...] = ()
+    additive: tuple[AdditiveSpec, ...] = ()
+
+
 class ModelSpec(Spec):
     """Which models are trained, compared and calibrated.
 
@@ -73,7 +88,8 @@ class ModelSpec(Spec):
     training, or count as ``not_completed`` or ``completed`` (`missing_labels`).
     `screened_cohorts` names cohorts in which an earlier list was used: those who were given
     support because of it may have completed for that reason, and training with and without
-    these cohorts is compared.
+    these cohorts is compared. `variants` holds settings that are chosen by how they would have
+    done in the earlier cohorts, of which there must be two or more.
     """
 
     candidates: tuple[Family, ...] = (
@@ -92,6 +108,7 @@ class ModelSpec(Spec):
     scorecard: ScorecardSpec = ScorecardSpec()
     logistic: LogisticSpec = LogisticSpec()
     additive: AdditiveSpec = AdditiveSpec()
+    variants: VariantsSpec = VariantsSpec()
 
     def options(self, family: Family) -> dict[str, Any]:
         """Return the parameters of a family's estimator.
@@ -126,6 +143,24 @@ class ModelSpec(Spec):
             raise ValueError("`candidates` and `rules` must hold at least one model, none twice")
         if ("rule" in self.candidates) != bool(self.rules):
             raise ValueError("`rules` must be given with the candidate 'rule', and only with it")
+        return self
+
+    @model_validator(mode="after")
+    def _check_variants(self) -> Self:
+        """Demand earlier cohorts where settings are to be chosen by them."""
+        asked = [name for name in LEARNT_INTERPRETABLE if getattr(self.variants, name)]
+        if asked and self.origins < FEWEST_PERIODS:
+            raise ValueError(
+                f"`variants` are chosen by earlier cohorts: `origins` must be at least "
+                f"{FEWEST_PERIODS}, got {self.origins}"
+            )
+        findings = [
+            f"`variants.{name}` must be for a family among the candidates"
+            for name in asked
+            if name not in self.candidates
+        ]
+        if findings:
+            raise ValueError("; ".join(findings))
         return self
 
     @model_validator(mode="after")

@@ -20,9 +20,11 @@ from riskmodel.fairness.groups import flag_pupils
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.facts import describe_run, describe_test
+from riskmodel.pipeline.leaving import evaluate_leaving
 from riskmodel.pipeline.refits import (
     BASE,
     FAMILY,
+    find_screened,
     fit_with_groups_in_view,
     fit_with_other_inputs,
     fit_without_sources,
@@ -132,6 +134,9 @@ def evaluate(context: StageContext) -> str:
     content = result.to_dict() | {"chosen": chosen} | _compare_refits(context)
     for point, periods in _measure_periods(context).items():
         content["points"][point]["periods"] = periods
+    training = read_json(folder.require(artifacts.TRAINING, made_by="train"))
+    for point, leaving in evaluate_leaving(context.config, folder, training).items():
+        content["points"][point]["leaving"] = leaving
     write_json(folder.path(artifacts.EVALUATION), content)
     log_results(
         read_reference(folder),
@@ -184,7 +189,7 @@ def _compare_refits(context: StageContext) -> dict[str, Any]:
         },
         "screened": None
         if screened is None
-        else {"cohorts": list(context.config.models.screened_cohorts)}
+        else {"cohorts": find_screened(context, point)}
         | compare_unseen(predictions, *screened, spec),
     }
 

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.cohort.build import CohortResult, build_cohort
+from riskmodel.cohort.earlier_lists import ListedCohort, find_listed, read_earlier_lists
+from riskmodel.cohort.leaving import follow_terms
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
@@ -26,6 +28,7 @@ from riskmodel.pipeline.runner import StageContext
 from riskmodel.privacy.keys import PseudonymKey, load_key
 
 _ROUNDED_TO = 10
+_FEWEST = 10
 
 
 def find_key(context: StageContext) -> PseudonymKey:
@@ -176,8 +179,14 @@ def cohort(context: StageContext) -> str:
     with open_engine(config.engine.embedded) as engine:
         tables = read_tables(engine, folder)
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
+        support = tables["support"].to_pyarrow().to_pandas() if "support" in tables else None
+        terms = follow_terms(tables, result.labels, config.cohort, calendar=config.calendar)
+    lists = read_earlier_lists(config.cohort.earlier_lists)
+    listed = find_listed(result.labels, lists, support)
     _write_frame(folder, artifacts.LABELS, result.labels)
-    write_json(folder.path(artifacts.COHORT), _release_flow(result))
+    _write_frame(folder, artifacts.LEAVING, terms)
+    earlier = _release_listed(listed)
+    write_json(folder.path(artifacts.COHORT), _release_flow(result) | {"earlier_lists": earlier})
     n_labelled = int(result.labels["label"].notna().sum())
     note = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
     n_left_out = len(result.left_out)
@@ -203,6 +212,24 @@ def _release_flow(result: CohortResult) -> dict[str, Any]:
         "left_out_of_training": left_out,
         "rounded_to": _ROUNDED_TO,
     }
+
+
+def _release_listed(listed: tuple[ListedCohort, ...]) -> list[dict[str, Any]]:
+    """Return the cohorts with an earlier list, their shares where no small count shows."""
+
+    def share(part: int, whole: int) -> float | None:
+        is_small = min(part, whole - part) < _FEWEST
+        return None if is_small else round(part / whole, 2)
+
+    return [
+        {
+            "point": item.point,
+            "cohort": item.cohort,
+            "share_listed": share(item.n_listed, item.n_pupils),
+            "share_supported": share(item.n_supported, item.n_listed),
+        }
+        for item in listed
+    ]
 
 
 def features(context: StageContext) -> str:

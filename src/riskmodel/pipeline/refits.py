@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.cohort.specs import TemporalSplit
+from riskmodel.core.files import read_json
 from riskmodel.core.randomness import derive_seed
 from riskmodel.fairness.groups import make_groupings
 from riskmodel.fairness.refits import ARMS, find_proxies
@@ -194,6 +195,27 @@ def predict_as_unseen(
     return found
 
 
+def find_screened(context: StageContext, point: str) -> list[str]:
+    """Return the cohorts in which an earlier list was used: those named and those found.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    list of str
+        Their names, in order.
+    """
+    place = context.folder.path(artifacts.COHORT)
+    found = read_json(place).get("earlier_lists", ()) if place.exists() else ()
+    listed = {str(entry["cohort"]) for entry in found if entry["point"] == point}
+    return sorted(listed | set(context.config.models.screened_cohorts))
+
+
 def predict_without_screened(
     context: StageContext, predictions: pd.DataFrame, point: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
@@ -215,11 +237,12 @@ def predict_without_screened(
         none was screened, or nobody with, or without, the outcome is left.
     """
     config = context.config
-    if not config.models.screened_cohorts or not isinstance(config.split, TemporalSplit):
+    screened = find_screened(context, point)
+    if not screened or not isinstance(config.split, TemporalSplit):
         return None
     table, X, rows, monotone = _read_matrix(context, point)
     labels = table.labels[rows]
-    left_out = labels["cohort"].isin(config.models.screened_cohorts).to_numpy()
+    left_out = labels["cohort"].isin(screened).to_numpy()
     y = labels["label"].to_numpy(dtype=np.float64)
     if not left_out.any() or len(np.unique(y[~left_out])) < 2:
         return None

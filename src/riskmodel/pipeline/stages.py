@@ -98,6 +98,13 @@ def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
     return {name: source.path for name, source in config.sources.items()}
 
 
+def _find_cohort_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
+    """Return the pseudonymised tables and the earlier lists as inputs."""
+    lists = config.cohort.earlier_lists if config.cohort is not None else ()
+    named = {f"earlier_list_{number}": path for number, path in enumerate(lists, start=1)}
+    return {artifacts.PSEUDONYMISED: folder.path(artifacts.PSEUDONYMISED)} | named
+
+
 _FROM_EXTRACTS = (
     Stage(
         "pseudonymise",
@@ -109,8 +116,8 @@ _FROM_EXTRACTS = (
     Stage(
         "cohort",
         ("cohort", "calendar"),
-        _artifacts(artifacts.PSEUDONYMISED),
-        (artifacts.LABELS, artifacts.COHORT),
+        _find_cohort_inputs,
+        (artifacts.LABELS, artifacts.COHORT, artifacts.LEAVING),
         _cohort,
     ),
     Stage(
@@ -140,11 +147,12 @@ _FROM_TABLE = (
 _TRAIN = Stage(
     "train",
     ("name", "random_state", "cohort", "cross_fitting", "models", "tracking"),
-    _artifacts(*_TABLES, artifacts.SUBJECTS, artifacts.LEAKAGE),
+    _artifacts(*_TABLES, artifacts.LEAVING, artifacts.SUBJECTS, artifacts.LEAKAGE),
     (
         artifacts.MODEL,
         artifacts.PREDICTIONS,
         artifacts.BACKTEST,
+        artifacts.LEAVING_RISKS,
         artifacts.TRAINING,
         artifacts.TRACKING,
     ),
@@ -153,7 +161,16 @@ _TRAIN = Stage(
 _EVALUATE = Stage(
     "evaluate",
     ("evaluation", "models", "screening", "random_state"),
-    _artifacts(artifacts.PREDICTIONS, artifacts.BACKTEST, *_TRAINED, artifacts.SUBJECTS, *_TABLES),
+    _artifacts(
+        artifacts.PREDICTIONS,
+        artifacts.BACKTEST,
+        artifacts.LEAVING_RISKS,
+        artifacts.LEAVING,
+        artifacts.COHORT,
+        *_TRAINED,
+        artifacts.SUBJECTS,
+        *_TABLES,
+    ),
     (artifacts.EVALUATION,),
     _evaluate,
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.cohort.leakage import check_known_before
@@ -21,14 +24,16 @@ from riskmodel.models.persistence import save_model
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.models.training import TrainedModels, TrainingFacts, train_candidates
 from riskmodel.pipeline import artifacts
-from riskmodel.pipeline.backtest import choose_by_past, predict_past
+from riskmodel.pipeline.backtest import choose_by_past, predict_past, tune_by_past
 from riskmodel.pipeline.leakage import demand_test
+from riskmodel.pipeline.leaving import LeavingModels, train_leaving
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.state import describe_settings
 from riskmodel.pipeline.tables import ModellingTable, find_groups, read_modelling_table
 from riskmodel.tracking.store import start_training_run
 
 _LOGGED_SETTINGS = ("name", "random_state", "cohort", "cross_fitting", "models", "calendar")
+_LEAVING = "leaving"
 _PREDICTION_COLUMNS = ["subject_id", "prediction_date", "cohort", "point", "school_unit", "label"]
 
 
@@ -49,37 +54,81 @@ def train(context: StageContext) -> str:
     table = read_modelling_table(config, folder)
     check_known_before(table.labels)
     demand_test(config, folder)
-    data_hash = hash_file(folder.path(artifacts.FEATURES))
-    trained: dict[str, TrainedModels] = {}
-    predictions, past, periods = [], [], {}
     points = _order_points(config, table)
     planned = _plan_periods(config, table)
+    found: dict[str, _Point] = {}
     for number, point in enumerate(points):
-        rows = table.select(table.labels["point"] == point)
-        own = [period for period in planned if period.point == point]
         advance = _share_of(context.progress.advance, number, len(points))
-        share = 1 / (1 + len(own))
-        models = _train_point(config, rows, point, data_hash, _until(advance, 0.0, share))
-        backtest, used = predict_past(config, rows, own, _until(advance, share, 1.0))
-        trained[point], periods[point] = choose_by_past(
-            models, backtest, used, config.models.selected
-        )
-        predictions.append(_predict(config, rows, trained[point]))
-        past.append(backtest.reindex(columns=predictions[-1].columns))
-    _write_models(folder.path(artifacts.MODEL), trained)
-    with write_atomically(folder.path(artifacts.PREDICTIONS)) as partial:
-        pd.concat(predictions, ignore_index=True).to_parquet(partial, index=False)
-    with write_atomically(folder.path(artifacts.BACKTEST)) as partial:
-        pd.concat(past, ignore_index=True).astype(predictions[0].dtypes.to_dict()).to_parquet(
-            partial, index=False
-        )
+        own = [period for period in planned if period.point == point]
+        found[point] = _train_point(context, table, point, own, advance)
+    trained = {point: one.models for point, one in found.items()}
+    _write_models(folder.path(artifacts.MODEL), found)
+    predictions = pd.concat([one.predictions for one in found.values()], ignore_index=True)
+    past = pd.concat([one.past for one in found.values()], ignore_index=True)
+    frames = {
+        artifacts.PREDICTIONS: predictions,
+        artifacts.BACKTEST: past.reindex(columns=predictions.columns).astype(
+            predictions.dtypes.to_dict()
+        ),
+        artifacts.LEAVING_RISKS: pd.concat([one.leaving.risks for one in found.values()]),
+    }
+    for name, frame in frames.items():
+        with write_atomically(folder.path(name)) as partial:
+            frame.to_parquet(partial, index=False)
     summary = {
-        point: models.to_dict() | _list_cohorts(config, table, point) | {"periods": periods[point]}
-        for point, models in trained.items()
+        point: one.models.to_dict()
+        | _list_cohorts(config, table, point)
+        | {"periods": one.periods, "variants": one.variants, "leaving": one.leaving.summary}
+        for point, one in found.items()
     }
     write_json(folder.path(artifacts.TRAINING), {"order": list(summary), "points": summary})
     _log_training(context, table, trained)
     return ", ".join(f"{point}: {models.chosen}" for point, models in trained.items())
+
+
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What was trained at one prediction point, and what it said."""
+
+    models: TrainedModels
+    predictions: pd.DataFrame
+    past: pd.DataFrame
+    periods: list[dict[str, Any]]
+    variants: list[dict[str, Any]]
+    leaving: LeavingModels
+
+
+def _train_point(
+    context: StageContext,
+    table: ModellingTable,
+    point: str,
+    periods: list[Period],
+    advance: Callable[[float], None],
+) -> _Point:
+    """Tune, train and try the candidates at one prediction point."""
+    rows = table.select(table.labels["point"] == point)
+    follows = context.config.cohort is not None and context.config.cohort.leaving is not None
+    shares = np.cumsum([0, len(periods), 1, len(periods), int(follows)])
+    tuning, final, past, leaving = (
+        _until(advance, start / shares[-1], end / shares[-1])
+        for start, end in pairwise(shares.tolist())
+    )
+    spec, variants = tune_by_past(context.config, rows, periods, tuning)
+    config = context.config.model_copy(update={"models": spec})
+    data_hash = hash_file(context.folder.path(artifacts.FEATURES))
+    models = _train_candidates(config, rows, point, data_hash, final)
+    backtest, used = predict_past(config, rows, periods, past)
+    models, described = choose_by_past(models, backtest, used, config.models.selected)
+    return _Point(
+        models=models,
+        predictions=_predict(config, rows, models),
+        past=backtest,
+        periods=described,
+        variants=variants,
+        leaving=train_leaving(
+            config, rows, context.folder, TrainingFacts(point, data_hash=data_hash), leaving
+        ),
+    )
 
 
 def _order_points(config: RunConfig, table: ModellingTable) -> list[str]:
@@ -126,7 +175,7 @@ def _list_cohorts(config: RunConfig, table: ModellingTable, point: str) -> dict[
     }
 
 
-def _train_point(
+def _train_candidates(
     config: RunConfig,
     table: ModellingTable,
     point: str,
@@ -176,12 +225,14 @@ def _predict(config: RunConfig, table: ModellingTable, trained: TrainedModels) -
     return pd.concat(parts, ignore_index=True)
 
 
-def _write_models(target: Path, trained: dict[str, TrainedModels]) -> None:
+def _write_models(target: Path, found: dict[str, _Point]) -> None:
     """Write every point's models, all or none."""
     with write_atomically(target) as partial:
-        for point, models in trained.items():
-            for name, model in models.models.items():
+        for point, one in found.items():
+            for name, model in one.models.models.items():
                 save_model(model, partial / point / name)
+            for name, model in one.leaving.models.items():
+                save_model(model, partial / point / _LEAVING / name)
 
 
 def _log_training(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -219,6 +219,7 @@ def draw_splits(
     title: str,
     description: str,
     language: Language,
+    marked: Collection[str] = (),
 ) -> str:
     """Draw which cohorts models are trained and tested on, one line for each training.
 
@@ -235,6 +236,8 @@ def draw_splits(
         The text alternative.
     language : {"sv", "en"}
         The reader's.
+    marked : collection of str, default ()
+        Columns whose name gets a star.
 
     Returns
     -------
@@ -254,7 +257,8 @@ def draw_splits(
                 "colour": colours.get(sides.get(column, ""), GRID),
             })  # fmt: skip
     heads = [
-        {"label": column[2:] if len(column) > 4 and "/" in column else column,
+        {"label": (column[2:] if len(column) > 4 and "/" in column else column)
+         + ("*" if column in marked else ""),
          "x": left + (place + 0.5) * step, "y": 14}
         for place, column in enumerate(columns)
     ]  # fmt: skip

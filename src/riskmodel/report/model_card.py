@@ -16,6 +16,7 @@ from riskmodel.report.model_card_blocks import (
     flow_blocks,
     importance_blocks,
 )
+from riskmodel.report.model_card_leaving import leaving_blocks
 from riskmodel.report.model_card_periods import period_blocks
 from riskmodel.report.model_card_scorecard import scorecard_blocks
 from riskmodel.report.model_card_worth import worth_blocks
@@ -29,7 +30,7 @@ from riskmodel.report.page import (
 )
 
 _SECTIONS = (
-    "purpose", "scope", "data", "features", "model", "periods", "worth", "scorecard",
+    "purpose", "scope", "data", "features", "model", "periods", "leaving", "worth", "scorecard",
     "calibration", "importances", "fairness", "limits", "oversight", "legal", "provenance",
 )  # fmt: skip
 _LINES = {"scope": 5, "limits": 5, "oversight": 4, "legal": 3}
@@ -94,6 +95,7 @@ def collect_model_card(
     blocks["features"] = feature_blocks(features, t)
     blocks["model"] = candidate_blocks(evaluation, training, t)
     blocks["periods"] = period_blocks(evaluation, training, t)
+    blocks["leaving"] = leaving_blocks(evaluation, t)
     blocks["worth"] = worth_blocks(evaluation, training, t)
     blocks["scorecard"] = scorecard_blocks(models, features, t)
     blocks["calibration"] = calibration_blocks(evaluation, training, known, t)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riskmodel.models.specs import LEARNT_INTERPRETABLE
@@ -37,19 +37,23 @@ def period_blocks(
         A figure and a table for each point, or nothing where no cohorts are known.
     """
     blocks: list[Block] = []
+    screened = list((evaluation.get("screened") or {}).get("cohorts") or [])
     for point, entry in evaluation["points"].items():
         trained = training.get(point) or {}
         if not trained.get("trained_on") or trained["trained_on"] == trained.get("tested_on"):
             continue
         name = t.named("point", point)
-        blocks.append({"kind": "figures", "figures": [_draw(point, name, trained, t)]})
+        blocks.append({"kind": "figures", "figures": [_draw(point, name, trained, screened, t)]})
         periods = entry.get("periods") or []
         if periods:
             blocks.append(_tabulate(point, name, periods, str(trained.get("chosen")), t))
+        blocks += _tabulate_variants(point, name, trained.get("variants") or [], t)
     return [{"kind": "text", "text": t("model_card.periods.reading")}, *blocks] if blocks else []
 
 
-def _draw(point: str, name: str, trained: Mapping[str, Any], t: Texts) -> Block:
+def _draw(
+    point: str, name: str, trained: Mapping[str, Any], screened: Sequence[str], t: Texts
+) -> Block:
     """Return the picture of one point's splits."""
     lines: list[tuple[str, dict[str, str]]] = [
         (str(period["test"]), dict.fromkeys(period["train"], "train") | {period["test"]: "test"})
@@ -71,12 +75,13 @@ def _draw(point: str, name: str, trained: Mapping[str, Any], t: Texts) -> Block:
     title = t("model_card.periods.figure", point=name)
     svg = draw_splits(
         lines, columns, figure_id=f"periods-{point}-chart", title=title, description=said,
-        language=t.language,
+        language=t.language, marked=screened,
     )  # fmt: skip
+    starred = t("model_card.periods.marked") if set(screened) & set(columns) else ""
     return {
         "id": f"periods-{point}",
         "title": title,
-        "explanation": t("model_card.periods.explanation"),
+        "explanation": f"{t('model_card.periods.explanation')} {starred}".strip(),
         "svg": svg,
         "caption": said,
     }
@@ -121,3 +126,42 @@ def _tabulate(
     caption = t("model_card.periods.caption", point=name)
     note = t("model_card.periods.note")
     return make_table(f"periods-table-{point}", caption, columns, rows, note=note)
+
+
+def _tabulate_variants(
+    point: str, name: str, variants: Sequence[Mapping[str, Any]], t: Texts
+) -> list[Block]:
+    """Return which settings were tried on earlier cohorts, and which are used."""
+    rows = [
+        {
+            "label": t(f"model.{entry['family']}"),
+            "is_chosen": entry["is_chosen"],
+            "cells": [
+                {"text": _describe_settings(entry["settings"], t)},
+                {"text": format_number(sum(entry["regret"]) / len(entry["regret"]), t.language, 4)}
+                if entry["regret"]
+                else describe_missing({}, t),
+            ],
+        }
+        for entry in variants
+    ]
+    if not rows:
+        return []
+    columns = [
+        (t("model_card.variants.family"), False),
+        (t("model_card.variants.settings"), False),
+        (t("model_card.variants.regret"), True),
+    ]
+    caption, note = t("model_card.variants.caption", point=name), t("model_card.variants.note")
+    return [make_table(f"variants-{point}", caption, columns, rows, note=note)]
+
+
+def _describe_settings(settings: Mapping[str, Any], t: Texts) -> str:
+    """Return a family's settings in words."""
+    parts = []
+    for key, value in settings.items():
+        numbers = value if isinstance(value, list) else [value]
+        shown = "/".join(format_number(one, t.language, 0 if one == int(one) else 2)
+                         for one in numbers)  # fmt: skip
+        parts.append(t(f"model_card.variants.{key}", value=shown))
+    return ", ".join(parts)
