@@ -41,7 +41,7 @@ def leaving_blocks(evaluation: Mapping[str, Any], t: Texts) -> list[Block]:
         chosen = str(leaving["chosen"])
         first, last = leaving["trained_on"][0], leaving["trained_on"][-1]
         said = t(
-            "model_card.leaving.model", point=name, model=t(f"model.{chosen}").lower(),
+            "model_card.leaving.model", point=name.capitalize(), model=t(f"model.{chosen}").lower(),
             first=first, last=last,
         )  # fmt: skip
         blocks += [

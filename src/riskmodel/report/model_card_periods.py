@@ -14,6 +14,7 @@ from riskmodel.report.language import Texts
 Block = dict[str, Any]
 
 _MEASURES = ("auc", "calibration_slope")
+_SETTINGS = ("n_terms", "max_points", "card", "l1_ratios", "n_knots", "n_pairs")
 
 
 def period_blocks(
@@ -159,7 +160,10 @@ def _tabulate_variants(
 def _describe_settings(settings: Mapping[str, Any], t: Texts) -> str:
     """Return a family's settings in words."""
     parts = []
-    for key, value in settings.items():
+    for key in _SETTINGS:
+        value = settings.get(key, [])
+        if value == []:
+            continue
         numbers = value if isinstance(value, list) else [value]
         shown = "/".join(format_number(one, t.language, 0 if one == int(one) else 2)
                          for one in numbers)  # fmt: skip

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from riskmodel.cohort.periods import plan_periods
-from riskmodel.models.specs import ModelSpec
+from riskmodel.config.models import RunConfig
+from riskmodel.models.specs import LogisticSpec, ModelSpec, ScorecardSpec, VariantsSpec
 from riskmodel.models.training import train_candidates
-from riskmodel.pipeline.backtest import choose_by_past, predict_past
+from riskmodel.pipeline.backtest import choose_by_past, predict_past, tune_by_past
 from riskmodel.pipeline.tables import ModellingTable
 
 SPEC = ModelSpec(candidates=("base_rate", "logistic", "scorecard"), folds=2, origins=3)
@@ -88,3 +89,43 @@ def test_without_periods_nothing_changes(table):
     predictions, used = predict_past(config, table, (), lambda share: None)
     assert predictions.empty
     assert used == []
+
+
+@pytest.fixture(scope="module")
+def tuned(table):
+    """Scorecards of one and of two lines, and a line that may bend, on a straight truth."""
+    spec = SPEC.model_copy(
+        update={"variants": VariantsSpec(
+            scorecard=(ScorecardSpec(n_terms=1), ScorecardSpec(n_terms=8)),
+            logistic=(LogisticSpec(), LogisticSpec(n_knots=3)),
+        )}
+    )  # fmt: skip
+    config = RunConfig.model_construct(models=spec, random_state=5)
+    shares = []
+    periods = plan_periods(table.labels, origins=SPEC.origins)[:2]
+    chosen, described = tune_by_past(config, table, periods, shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+    return chosen, described
+
+
+def test_settings_are_chosen_by_regret_the_simplest_of_equals(tuned):
+    chosen, described = tuned
+    assert chosen.scorecard.n_terms == 8
+    assert chosen.logistic.n_knots == 0
+    assert chosen.variants == VariantsSpec()
+    assert [entry["family"] for entry in described] == ["scorecard"] * 2 + ["logistic"] * 2
+    assert [entry["is_chosen"] for entry in described] == [False, True, True, False]
+    assert all(len(entry["regret"]) == 2 and min(entry["regret"]) >= 0 for entry in described)
+    assert described[0]["settings"]["n_terms"] == 1
+
+
+def test_with_one_period_the_first_settings_are_used(table):
+    spec = SPEC.model_copy(
+        update={"variants": VariantsSpec(logistic=(LogisticSpec(n_knots=2), LogisticSpec()))}
+    )
+    config = RunConfig.model_construct(models=spec, random_state=5)
+    periods = plan_periods(table.labels, origins=1)
+    chosen, described = tune_by_past(config, table, periods, lambda _: None)
+    assert chosen.logistic.n_knots == 2
+    assert described[0]["regret"] == []

@@ -3,6 +3,7 @@
 import pytest
 
 from riskmodel.report.language import load_texts
+from riskmodel.report.model_card_leaving import leaving_blocks
 from riskmodel.report.model_card_periods import period_blocks
 from riskmodel.report.model_card_scorecard import scorecard_blocks
 from riskmodel.report.model_card_worth import worth_blocks
@@ -138,3 +139,47 @@ def test_cohorts_in_which_a_list_was_used_are_told(figure, said):
     (block,) = worth_blocks(evaluation, {}, load_texts("en"))
     assert "In the cohorts 2023/24 an earlier list was used" in block["text"]
     assert said in block["text"]
+
+
+def test_when_pupils_leave_is_told_by_term_and_family():
+    figures = {"auc": FIGURE, "brier": FIGURE, "brier_gain": FIGURE}
+    models = {"logistic": figures | {"expected": 0.04}}
+    leaving = {
+        "chosen": "logistic", "trained_on": ["2018/19", "2020/21"], "log_loss": {"logistic": 0.1},
+        "terms": [{"term": 2, "left": HIDDEN, "models": models}],
+        "overall": {"logistic": figures, "common": figures},
+    }  # fmt: skip
+    evaluation = {"points": {"november": {"leaving": leaving}, "february": {},
+                             "may": {"leaving": {"reason": "too few"}}}}  # fmt: skip
+    blocks = leaving_blocks(evaluation, load_texts("sv"))
+    said = [block["text"] for block in blocks if block["kind"] == "text"]
+    assert "tränad på årskullarna 2018/19 till 2020/21" in said[1]
+    assert "lämnade för få elever" in said[2]
+    by_term, by_family = (block for block in blocks if block["kind"] == "table")
+    assert by_term["rows"][0]["label"] == "Termin 2"
+    assert by_term["rows"][0]["cells"][0]["text"] == "4,0\u00a0%"
+    assert by_term["rows"][0]["cells"][1]["reason"] == "dolt"
+    assert len(by_family["rows"]) == 1
+    assert leaving_blocks({"points": {"november": {}}}, load_texts("en")) == []
+
+
+def test_settings_that_were_tried_and_cohorts_with_a_list_are_told():
+    variants = [
+        {"family": "scorecard", "settings": {"n_terms": 5, "max_points": 5, "card": 0},
+         "regret": [0.01, 0.02], "is_chosen": False},
+        {"family": "logistic", "settings": {"l1_ratios": [0.0, 0.5], "n_knots": 0},
+         "regret": [], "is_chosen": True},
+    ]  # fmt: skip
+    training = {"november": {"chosen": "logistic", "trained_on": ["2021/22", "2022/23"],
+                             "tested_on": ["2023/24"], "variants": variants}}  # fmt: skip
+    evaluation = {"points": {"november": {}}, "screened": {"cohorts": ["2022/23"]}}
+    blocks = period_blocks(evaluation, training, load_texts("sv"))
+    (picture,) = (block["figures"][0] for block in blocks if block["kind"] == "figures")
+    assert "22/23*" in picture["svg"]
+    assert "21/22*" not in picture["svg"]
+    assert "En tidigare lista användes" in picture["explanation"]
+    (table,) = (block for block in blocks if block["kind"] == "table")
+    texts = [[cell.get("text", cell.get("reason")) for cell in row["cells"]]
+             for row in table["rows"]]  # fmt: skip
+    assert texts[0] == ["högst 5 rader, högst 5 poäng per rad, kort 0", "0,0150"]
+    assert texts[1][0] == "andel absolut straff 0/0,50, 0 brytpunkter"
