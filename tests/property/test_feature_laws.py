@@ -77,7 +77,7 @@ def test_many_rows_agree_with_the_slow_reading(run):
     check_same(run(rows), compute_slowly(rows, PAIRS, SPECS))
 
 
-@some(4)
+@some(3)
 @given(rows=event_tables(), pairs=cohorts)
 def test_any_prediction_dates_agree_with_the_slow_reading(engine, rows, pairs):
     specs = SPECS[:20]
@@ -94,7 +94,7 @@ def test_many_different_dates_are_computed_together(engine):
     check_same(compute(engine, rows, pairs, specs), compute_slowly(rows, pairs, specs))
 
 
-@some(5)
+@some(3)
 @given(rows=event_tables(), future=event_tables(), data=st.data())
 def test_no_row_known_too_late_changes_a_feature(run, rows, future, data):
     moment = data.draw(st.sampled_from([moment for _, moment in PAIRS]))
@@ -105,7 +105,7 @@ def test_no_row_known_too_late_changes_a_feature(run, rows, future, data):
     pd.testing.assert_frame_equal(without[at_moment], with_late[at_moment], check_exact=True)
 
 
-@some(5)
+@some(3)
 @given(rows=event_tables(), data=st.data())
 def test_neither_order_nor_names_change_a_feature(run, rows, data):
     swap = {"a": "b", "b": "a"}

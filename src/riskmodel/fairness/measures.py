@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from fairlearn.metrics import MetricFrame
 
 from riskmodel.fairness.groups import Counts
 
@@ -112,6 +111,9 @@ def make_metric_frame(
     """
     metrics: dict[str, Callable[..., float]] = {"count": _count}
     metrics |= {name: _make_metric(rate) for name, rate in RATES.items()}
+    # Loaded here: every command reads the names of the rates, and none needs fairlearn for it.
+    from fairlearn.metrics import MetricFrame
+
     return MetricFrame(
         metrics=metrics,
         y_true=np.asarray(y_true, dtype=np.int64),

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _SCORER = "riskmodel.tracking.scorer"
 _MAX_PARAM_LENGTH = 6000
+_MAX_METRICS = 1000
+"""The most that MLflow takes in one call."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +151,25 @@ def log_results(
         Whether the run is complete.
     """
     with _quiet_mlflow(reference.uri) as client:
-        for name, value in sorted((metrics or {}).items()):
-            if value is not None and math.isfinite(value):
-                client.log_metric(reference.run_id, name, value)
+        _log_metrics(client, reference.run_id, metrics or {})
         for path in artifacts:
             client.log_artifact(reference.run_id, str(path))
         if finished:
             client.set_terminated(reference.run_id)
+
+
+def _log_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float | None]) -> None:
+    """Log all measures that are defined, many in one call."""
+    from mlflow.entities import Metric
+
+    now = time.time_ns() // 1_000_000
+    known = [
+        Metric(name, value, now, 0)
+        for name, value in sorted(metrics.items())
+        if value is not None and math.isfinite(value)
+    ]
+    for start in range(0, len(known), _MAX_METRICS):
+        client.log_batch(run_id, metrics=known[start : start + _MAX_METRICS])
 
 
 def _find_or_make_experiment(spec: TrackingSpec, run_folder: Path) -> str:
