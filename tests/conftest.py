@@ -142,6 +142,10 @@ def write_config(folder, extracts, **changes):
     candidates = ["base_rate", "rule", "scorecard", "logistic", "boosting"]
     settings["models"] |= {"candidates": candidates, "folds": 3, "origins": 2,
                            "screened_cohorts": ["2022/23"]}  # fmt: skip
+    settings["screening"]["views"] = {
+        "medical": {"title": "Elevhälsans medicinska del", "withheld_domains": []},
+        "mentor": {"title": "Mentorer", "withheld_domains": ["mental_health", "motivation"]},
+    }
     settings |= changes
     path = folder / "config" / "run.yaml"
     path.parent.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ def check_features(run):
 
 
 def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
-    done = e2e_call("demo", "--out", "out", "--pupils", "1500", "--seed", "3")
+    done = e2e_call("demo", "--out", "out", "--pupils", "2500", "--seed", "3")
     places = dict(re.findall(r"(?m)^\s+(\S.*?)\s{2,}(/.*|[A-Z]:\\.*)$", done.stdout))
     assert set(places) == {"Screening list", "in Excel", "Fairness report", "Model card"}
     for place in places.values():

@@ -284,6 +284,18 @@ def screen(config: ConfigOption, force: ForceOption = False) -> None:
 
 
 @app.command()
+def feedback(
+    config: ConfigOption,
+    files: Annotated[list[Path], typer.Argument(help="Filled-in lists (.xlsx).")],
+) -> None:
+    """Read what the teams decided from filled-in lists into a log of decisions."""
+    from riskmodel.pipeline.feedback import read_feedback
+    from riskmodel.pipeline.runs import load_run
+
+    print_line(read_feedback(load_run(config).config, files))
+
+
+@app.command()
 def report(config: ConfigOption, force: ForceOption = False) -> None:
     """Write the model card and the manifest, and close the MLflow run."""
     _run_stages(config, ["report"], force=force)

@@ -10,13 +10,15 @@ import pandas as pd
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.core.validation import suggest_name
-from riskmodel.errors import ConfigurationError, UndefinedMetricError
+from riskmodel.errors import ConfigurationError, UndefinedMetricError, UsageError
 from riskmodel.evaluation.evaluate import evaluate as evaluate_predictions
 from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.school_history import SCHOOL_ONLY, predict_by_history
 from riskmodel.evaluation.sources import compare_sources, compare_unseen
 from riskmodel.fairness.audit import audit_inputs, audit_predictions, audit_retraining
 from riskmodel.fairness.groups import flag_pupils
+from riskmodel.models.persistence import load_model
+from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.facts import describe_run, describe_test
@@ -93,6 +95,35 @@ def read_chosen_predictions(config: RunConfig, folder: RunFolder) -> pd.DataFram
     rows = predictions["point"].eq(point) & predictions["model"].eq(read_chosen(folder)[point])
     chosen = predictions[rows].reset_index(drop=True)
     return pd.concat([chosen, read_attributes(folder, chosen)], axis=1)
+
+
+def load_chosen(folder: RunFolder, point: str) -> RiskModel:
+    """Load the model that was chosen at a prediction point.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    RiskModel
+        Checked against its description.
+
+    Raises
+    ------
+    UsageError
+        If there is no such point.
+    """
+    chosen = read_chosen(folder)
+    if point not in chosen:
+        raise UsageError(
+            f"`screening.point` must be one of {', '.join(chosen)}, got '{point}'. "
+            "Mend the configuration."
+        )
+    return load_model(folder.require(artifacts.MODEL, made_by="train") / point / chosen[point])
 
 
 def read_reference(folder: RunFolder) -> RunReference:

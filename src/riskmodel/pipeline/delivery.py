@@ -1,26 +1,21 @@
-"""The stages that deliver: the list for the team, the model card and the manifest."""
+"""The stage that concludes a run: the model card and the manifest."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
-
 from riskmodel.config.models import RunConfig
-from riskmodel.core.files import read_json, write_atomically, write_json, write_text
-from riskmodel.errors import UsageError
+from riskmodel.core.files import read_json, write_json, write_text
 from riskmodel.explanation.contributions import explain, global_importance
-from riskmodel.explanation.reasons import Reason, reason_texts
 from riskmodel.models.persistence import load_model
 from riskmodel.models.printed_card import print_card
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import (
-    find_main_point,
+    load_chosen,
     read_chosen,
     read_chosen_predictions,
     read_reference,
@@ -28,100 +23,9 @@ from riskmodel.pipeline.assessment import (
 from riskmodel.pipeline.facts import describe_run, describe_test
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.state import LIBRARIES, build_manifest
-from riskmodel.pipeline.tables import KEYS, ModellingTable, read_modelling_table
+from riskmodel.pipeline.tables import read_modelling_table
 from riskmodel.report.model_card import collect_model_card, render_model_card
-from riskmodel.report.screening_page import collect_screening, render_screening
-from riskmodel.report.workbook import write_screening_workbook
-from riskmodel.screening.lists import ScreeningList, build_screening_list
-from riskmodel.screening.performance import measure_list
-from riskmodel.screening.specs import ScreeningSpec
 from riskmodel.tracking.store import log_results
-
-_SPARE_REASONS = 12
-"""Reasons asked for beyond those shown, since some may be withheld."""
-
-
-def screen(context: StageContext) -> str:
-    """Make the list for the school-health team, as a table, a workbook and a page.
-
-    Parameters
-    ----------
-    context : StageContext
-        The run.
-
-    Returns
-    -------
-    str
-        How many pupils and schools are on it.
-    """
-    config, folder = context.config, context.folder
-    assert config.screening is not None
-    point = find_main_point(config, folder)
-    spec = config.screening.model_copy(update={"point": point, "language": config.language})
-    table = read_modelling_table(config, folder)
-    model = _load_chosen(folder, point)
-    screening = _list_pupils(table.select(table.labels["point"].eq(point)), model, spec)
-    with write_atomically(folder.path(artifacts.SCREENING)) as partial:
-        screening.frame.to_parquet(partial, index=False)
-    context.progress.advance(0.5)
-    predictions = read_chosen_predictions(config, folder)
-    page = collect_screening(
-        screening.frame,
-        screening.to_dict(),
-        run=_describe_list(config, table, model, spec),
-        performance=measure_list(predictions, spec, level=config.evaluation.level).to_dict(),
-        language=config.language,
-    )
-    write_text(folder.path(artifacts.SCREENING_PAGE), render_screening(page))
-    write_screening_workbook(page, folder.path(artifacts.SCREENING_WORKBOOK))
-    n_schools = screening.frame["school_unit"].nunique()
-    return f"{len(screening.frame):,} pupils in {n_schools} schools"
-
-
-def _load_chosen(folder: RunFolder, point: str) -> RiskModel:
-    """Load the model that was chosen at a prediction point."""
-    chosen = read_chosen(folder)
-    if point not in chosen:
-        raise UsageError(
-            f"`screening.point` must be one of {', '.join(chosen)}, got '{point}'. "
-            "Mend the configuration."
-        )
-    return load_model(folder.require(artifacts.MODEL, made_by="train") / point / chosen[point])
-
-
-def _list_pupils(table: ModellingTable, model: RiskModel, spec: ScreeningSpec) -> ScreeningList:
-    """Score the pupils of one prediction point and list those to begin with."""
-    rows = table.labels[[*KEYS, "school_unit", "cohort", "point"]].assign(
-        risk=model.predict_risk(table.inputs)
-    )
-
-    def find_reasons(selected: pd.DataFrame) -> Sequence[Sequence[Reason]]:
-        inputs = table.inputs.loc[selected.index, list(model.feature_names)]
-        return reason_texts(
-            explain(model, inputs),
-            inputs,
-            model.infos,
-            language=spec.language,
-            n_reasons=spec.n_reasons + _SPARE_REASONS,
-            background=model.background_means,
-        )
-
-    return build_screening_list(rows, find_reasons, spec)
-
-
-def _describe_list(
-    config: RunConfig, table: ModellingTable, model: RiskModel, spec: ScreeningSpec
-) -> dict[str, Any]:
-    """Return the facts of the list's page."""
-    labels = table.labels
-    cohort = spec.cohort or str(labels["cohort"].iloc[int(labels["prediction_date"].argmax())])
-    listed = labels[labels["cohort"].eq(cohort) & labels["point"].eq(model.point)]
-    return describe_run(config) | {
-        "model": model.family,
-        "point": model.point,
-        "cohort": cohort,
-        "prediction_date": str(listed["prediction_date"].max()),
-    }
 
 
 def report(context: StageContext) -> str:
@@ -140,7 +44,7 @@ def report(context: StageContext) -> str:
     config, folder = context.config, context.folder
     training = read_json(folder.require(artifacts.TRAINING, made_by="train"))
     evaluation = read_json(folder.require(artifacts.EVALUATION, made_by="evaluate"))
-    models = {point: _load_chosen(folder, point) for point in read_chosen(folder)}
+    models = {point: load_chosen(folder, point) for point in read_chosen(folder)}
     place = folder.path(artifacts.COHORT)
     cohort = read_json(place) if place.exists() else {}
     card = collect_model_card(

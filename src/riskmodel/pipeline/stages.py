@@ -74,7 +74,7 @@ def _audit(context: StageContext) -> str:
 
 def _screen(context: StageContext) -> str:
     """Make the list."""
-    from riskmodel.pipeline.delivery import screen
+    from riskmodel.pipeline.screening import screen
 
     return screen(context)
 
@@ -185,7 +185,13 @@ _SCREEN = Stage(
     "screen",
     (*_SHOWN, "screening", "evaluation"),
     _artifacts(*_TABLES, artifacts.MODEL, artifacts.TRAINING, artifacts.PREDICTIONS),
-    (artifacts.SCREENING, artifacts.SCREENING_WORKBOOK, artifacts.SCREENING_PAGE),
+    (
+        artifacts.SCREENING,
+        artifacts.SCREENING_WORKBOOK,
+        artifacts.SCREENING_PAGE,
+        artifacts.SCREENING_VIEWS,
+        artifacts.SCREENING_CHECK,
+    ),
     _screen,
 )
 _REPORT = Stage(

@@ -27,6 +27,7 @@ from riskmodel.report.page import (
 _ASIDE = re.compile(r" \([^()]*\)$")
 """What a reason ends with in brackets: the comparison, or when a value is missing from."""
 
+_UNITS = ("school", "team", "all")
 _READING = ("risk", "order", "reasons", "missing", "changeable", "alarm", "talk")
 _CAN = ("can_1", "can_2", "can_3")
 _CANNOT = ("cannot_1", "cannot_2", "cannot_3", "cannot_4")
@@ -82,7 +83,7 @@ def collect_screening(
         "eyebrow": t("screening.eyebrow"),
         "title": t("screening.title"),
         "lead": t("screening.lead"),
-        "facts": describe_facts(known, t, scope=_describe_scope(known, summary, t)),
+        "facts": _describe_facts(known, summary, t),
         "notices": describe_notices(known, t),
         "footer": describe_footer(known, t, has_pupils=True),
         "hits": _describe_hits(performance or {}, known, t),
@@ -147,6 +148,16 @@ def describe_risk(risk: float, t: Texts) -> str:
     return t("screening.words.some", count=count)
 
 
+def _describe_facts(
+    run: Mapping[str, Any], summary: Mapping[str, Any], t: Texts
+) -> list[dict[str, Any]]:
+    """Return the facts of the list, first for whom it is where there are several views."""
+    facts = describe_facts(run, t, scope=_describe_scope(run, summary, t))
+    if not run.get("view"):
+        return facts
+    return [{"label": t("screening.view"), "text": str(run["view"]), "is_wide": False}, *facts]
+
+
 def _latest(frame: pd.DataFrame) -> str | None:
     """Return the list's prediction date in ISO form, None for an empty list."""
     return str(frame["prediction_date"].max())[:10] if len(frame) else None
@@ -159,26 +170,39 @@ def _lines(group: str, names: Sequence[str], t: Texts) -> list[str]:
 
 def _describe_scope(run: Mapping[str, Any], summary: Mapping[str, Any], t: Texts) -> str:
     """Return which pupils the list is about."""
-    capacity = summary["capacity_per_school"]
     schools = t.count("screening.scope.schools", summary["n_schools"], count=summary["n_schools"])
-    point = describe_point(run, t)
+    rule = _describe_rule("scope", summary["capacity"], summary["unit"], t)
+    return t("screening.scope.all_of", point=describe_point(run, t), rule=rule, schools=schools)
+
+
+def _describe_rule(group: str, capacity: float, unit: str, t: Texts) -> str:
+    """Return how many pupils there is place for."""
+    unit = unit if unit in _UNITS else _UNITS[-1]
     if isinstance(capacity, int):
-        return t("screening.scope.number", point=point, count=capacity, schools=schools)
-    share = format_percent(capacity, t.language)
-    return t("screening.scope.share", point=point, share=share, schools=schools)
+        return t(f"screening.{group}.number_{unit}", count=capacity)
+    return t(f"screening.{group}.share_{unit}", share=format_percent(capacity, t.language))
 
 
 def _list_notes(summary: Mapping[str, Any], t: Texts) -> list[str]:
     """Return what must be said of this very list."""
-    is_withheld = summary.get("withheld_domains") or summary.get("withheld_features")
-    notes = [t("screening.list.withheld")] if is_withheld else []
+    notes = []
+    domains = summary.get("withheld_domains") or []
+    if domains:
+        names = ", ".join(t.named("domain", str(domain)).lower() for domain in domains)
+        notes.append(t("screening.list.withheld", domains=names))
+    elif summary.get("withheld_features"):
+        notes.append(t("screening.list.withheld_some"))
     for key, name in (
-        ("wholly", "n_schools_wholly_listed"),
-        ("no_pupils", "n_schools_empty"),
-        ("tied", "n_schools_tied_at_cut"),
+        ("wholly", "n_units_wholly_listed"),
+        ("no_pupils", "n_units_empty"),
+        ("tied", "n_units_tied_at_cut"),
     ):
-        if summary[name]:
+        if not summary[name]:
+            continue
+        if summary["unit"] == "school":
             notes.append(t.count(f"screening.list.{key}", summary[name], count=summary[name]))
+        elif key != "no_pupils":
+            notes.append(t(f"screening.list.{key}_unit"))
     return notes
 
 
@@ -227,11 +251,7 @@ def _describe_basis(performance: Mapping[str, Any], t: Texts) -> str:
     capacity = performance.get("capacity")
     if capacity is None:
         return ""
-    if isinstance(capacity, int):
-        rule = t("screening.hits.rule_number", count=capacity)
-    else:
-        kind = "rule_share_school" if performance.get("is_per_school") else "rule_share"
-        rule = t(f"screening.hits.{kind}", share=format_percent(capacity, t.language))
+    rule = _describe_rule("hits", capacity, str(performance.get("unit") or "all"), t)
     if not performance.get("n"):
         return t("screening.hits.basis_short", rule=rule)
     return t(

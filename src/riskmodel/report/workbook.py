@@ -20,7 +20,14 @@ _SOFT = "#E6F0F0"
 _LINE = "#C9D3D1"
 _FONT = "Calibri"
 _NO_DATE = datetime(2000, 1, 1)
-_DECISIONS = ("decision_1", "decision_2", "decision_3", "decision_4")
+DECISION_TEXTS = {
+    "contact_taken": "decision_1",
+    "already_supported": "decision_2",
+    "not_needed": "decision_3",
+    "wrong_data": "decision_4",
+}
+"""The text of each decision that a team can choose."""
+
 _READ_WIDTHS = (26, 96)
 _REASON_WIDTH = 34.0
 _HEADER_ROW = 0
@@ -231,7 +238,7 @@ def _add_decisions(sheet: Worksheet, column: int, last: int, t: Texts) -> None:
         column,
         {
             "validate": "list",
-            "source": [t(f"workbook.{name}") for name in _DECISIONS],
+            "source": [t(f"workbook.{name}") for name in DECISION_TEXTS.values()],
             "input_title": t("workbook.decision_title"),
             "input_message": t("workbook.decision_help"),
             "error_title": t("workbook.decision_title"),

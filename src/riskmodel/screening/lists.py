@@ -1,4 +1,4 @@
-"""The screening list: the pupils of each school with the highest calibrated risk."""
+"""The screening list: the pupils with the highest calibrated risk, as many as can be met."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from riskmodel.screening.specs import ScreeningSpec
 
 REQUIRED_COLUMNS = ("subject_id", "school_unit", "prediction_date", "risk")
 TIE_RULE = "risk descending, then subject_id ascending"
-"""How pupils are put in order within a school."""
+"""How pupils are put in order within a school, a team or the whole list."""
 
 ReasonSource = Sequence[Sequence[Reason]] | Callable[[pd.DataFrame], Sequence[Sequence[Reason]]]
 """Reasons for each row, or a function that gives them for the rows that were listed."""
@@ -23,23 +23,23 @@ ReasonSource = Sequence[Sequence[Reason]] | Callable[[pd.DataFrame], Sequence[Se
 
 @dataclass(frozen=True)
 class ScreeningList:
-    """The listed pupils, and what the list says of each school.
+    """The listed pupils, and what the list says of each school, team or all.
 
     Parameters
     ----------
     frame : pandas.DataFrame
         One row per listed pupil: `subject_id`, `school_unit`, `prediction_date`, `rank`
-        (within the school, from 1), `risk`, and for each reason ``i`` from 1: `reason_i`,
+        (within the unit, from 1), `risk`, and for each reason ``i`` from 1: `reason_i`,
         `domain_i` (missing where there are fewer), `changeable_i`, `is_missing_i` (booleans).
-    schools : pandas.DataFrame
-        One row per school: `school_unit`, `n_pupils`, `capacity`, `n_listed`,
+    units : pandas.DataFrame
+        One row per school or team, or one for all: `unit`, `n_pupils`, `capacity`, `n_listed`,
         `is_tied_at_cut` (whether pupils of equal risk stand on both sides of the cut).
     spec : ScreeningSpec
         What was asked for.
     """
 
     frame: pd.DataFrame
-    schools: pd.DataFrame
+    units: pd.DataFrame
     spec: ScreeningSpec
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,25 +48,29 @@ class ScreeningList:
         Returns
         -------
         dict
-            JSON values: the settings, the rule for ties and counts of schools.
+            JSON values: the settings, the unit and its capacity, the rule for ties, how many
+            schools are on the list and counts of units.
         """
-        schools = self.schools
+        units = self.units
         return {
             **self.spec.model_dump(mode="json"),
+            "unit": self.spec.unit,
+            "capacity": self.spec.capacity,
             "tie_rule": TIE_RULE,
             "n_listed": len(self.frame),
-            "n_schools": len(schools),
-            "n_schools_empty": int((schools["n_pupils"] == 0).sum()),
-            "n_schools_wholly_listed": int(
-                ((schools["n_pupils"] > 0) & (schools["n_listed"] == schools["n_pupils"])).sum()
+            "n_schools": int(self.frame["school_unit"].nunique()),
+            "n_units": len(units),
+            "n_units_empty": int((units["n_pupils"] == 0).sum()),
+            "n_units_wholly_listed": int(
+                ((units["n_pupils"] > 0) & (units["n_listed"] == units["n_pupils"])).sum()
             ),
-            "n_schools_below_capacity": int((schools["n_pupils"] < schools["capacity"]).sum()),
-            "n_schools_tied_at_cut": int(schools["is_tied_at_cut"].sum()),
+            "n_units_below_capacity": int((units["n_pupils"] < units["capacity"]).sum()),
+            "n_units_tied_at_cut": int(units["is_tied_at_cut"].sum()),
         }
 
 
 def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
-    """Return the rows of the pupils to list, best ranked first within each school.
+    """Return the rows of the pupils to list, best ranked first within each unit.
 
     Parameters
     ----------
@@ -75,19 +79,19 @@ def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
         `prediction_date`, `risk` (calibrated, in [0, 1]); `cohort` and `point` where `spec`
         names them. Other columns are kept.
     spec : ScreeningSpec
-        How many per school, and at which prediction date.
+        How many per school, team or in all, and at which prediction date.
 
     Returns
     -------
     pandas.DataFrame
-        The chosen rows with their index and an added integer column `rank`, by `school_unit`
-        and `rank`.
+        The chosen rows with their index and an added integer column `rank`, by unit and
+        `rank`.
 
     Raises
     ------
     UsageError
-        If a column, a school or a risk is missing, a pupil stands twice, or the cohort or
-        point is not there.
+        If a column, a school or a risk is missing, a pupil stands twice, a school is in no
+        team, or the cohort or point is not there.
 
     Notes
     -----
@@ -103,14 +107,14 @@ def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     >>> select_pupils(rows, ScreeningSpec(capacity_per_school=2))["subject_id"].to_list()
     ['c', 'a']
     """
-    current = _choose_rows(rows, spec)
-    ordered = current.sort_values(
-        ["school_unit", "risk", "subject_id"], ascending=[True, False, True], kind="stable"
+    current = choose_rows(rows, spec)
+    ordered = current.assign(unit=spec.find_units(current["school_unit"])).sort_values(
+        ["unit", "risk", "subject_id"], ascending=[True, False, True], kind="stable"
     )
-    by_school = ordered.groupby("school_unit", sort=False)
-    rank = by_school.cumcount() + 1
-    capacity = by_school["risk"].transform("size").map(spec.capacity_of).astype("int64")
-    return ordered.assign(rank=rank)[rank <= capacity]
+    by_unit = ordered.groupby("unit", sort=False)
+    rank = by_unit.cumcount() + 1
+    capacity = by_unit["risk"].transform("size").map(spec.capacity_of).astype("int64")
+    return ordered.assign(rank=rank)[rank <= capacity].drop(columns="unit")
 
 
 def build_screening_list(
@@ -120,7 +124,7 @@ def build_screening_list(
     *,
     schools: Sequence[str] = (),
 ) -> ScreeningList:
-    """Choose the pupils of each school with the highest risk, each with its main reasons.
+    """Choose the pupils with the highest risk, each with its main reasons.
 
     Parameters
     ----------
@@ -131,14 +135,14 @@ def build_screening_list(
         takes the chosen rows and returns theirs, which spares explaining all others. Give all
         that there are, not only `n_reasons` each, since some may be withheld.
     spec : ScreeningSpec
-        How many per school, at which prediction date, and what is shown.
+        How many, at which prediction date, and what is shown.
     schools : sequence of str, optional
-        Schools that must be told of even if they have no pupil.
+        Schools that must be told of even if they have no pupil, where the unit is the school.
 
     Returns
     -------
     ScreeningList
-        The list and its schools.
+        The list and its units.
 
     Raises
     ------
@@ -148,19 +152,37 @@ def build_screening_list(
     Notes
     -----
     A reason is shown only if it raises the risk (contribution above 0) and neither its domain
-    nor its feature is withheld. A capacity above the number of pupils lists the whole school
-    and says so.
+    nor its feature is withheld. A capacity above the number of pupils lists them all and
+    says so.
     """
     selected = select_pupils(rows, spec)
     texts = _reasons_of(selected, rows, reasons)
     frame = selected[["subject_id", "school_unit", "prediction_date", "rank", "risk"]]
     frame = frame.reset_index(drop=True)
     frame = pd.concat([frame, _reason_columns(texts, spec)], axis=1)
-    return ScreeningList(frame, _describe_schools(_choose_rows(rows, spec), spec, schools), spec)
+    return ScreeningList(frame, _describe_units(choose_rows(rows, spec), spec, schools), spec)
 
 
-def _choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
-    """Return the checked rows of the cohort and point asked for, at their latest date."""
+def choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
+    """Return the checked rows of the cohort and point asked for, at their latest date.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As in `select_pupils`.
+    spec : ScreeningSpec
+        Which cohort and point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Some of the rows, with their index.
+
+    Raises
+    ------
+    UsageError
+        As in `select_pupils`.
+    """
     check_columns(list(rows.columns), REQUIRED_COLUMNS, where="rows")
     for column, wanted in (("point", spec.point), ("cohort", spec.cohort)):
         if wanted is not None:
@@ -251,18 +273,20 @@ def _is_withheld(reason: Reason, spec: ScreeningSpec) -> bool:
     return reason.domain in spec.withheld_domains or reason.feature in spec.withheld_features
 
 
-def _describe_schools(
+def _describe_units(
     rows: pd.DataFrame, spec: ScreeningSpec, schools: Sequence[str]
 ) -> pd.DataFrame:
-    """Return one row per school with its size, capacity and whether its cut is tied."""
-    by_school = {str(name): group["risk"] for name, group in rows.groupby("school_unit")}
+    """Return one row per unit with its size, capacity and whether its cut is tied."""
+    units = spec.find_units(rows["school_unit"])
+    by_unit = {str(name): risks for name, risks in rows["risk"].groupby(units)}
+    named = set(schools) if spec.unit == "school" else set()
     records = []
-    for name in sorted({*by_school, *schools}):
-        risks = by_school.get(name, pd.Series([], dtype="float64")).sort_values(ascending=False)
+    for name in sorted({*by_unit, *named}):
+        risks = by_unit.get(name, pd.Series([], dtype="float64")).sort_values(ascending=False)
         capacity = spec.capacity_of(len(risks))
         listed = min(capacity, len(risks))
         tied = listed < len(risks) and risks.iloc[listed - 1] == risks.iloc[listed]
         records.append((name, len(risks), capacity, listed, bool(tied)))
     return pd.DataFrame(
-        records, columns=["school_unit", "n_pupils", "capacity", "n_listed", "is_tied_at_cut"]
+        records, columns=["unit", "n_pupils", "capacity", "n_listed", "is_tied_at_cut"]
     )

@@ -34,7 +34,9 @@ class ListPerformance:
     cohorts : tuple of str
         Their cohorts.
     capacity : int or float
-        The rule's capacity per school.
+        The rule's capacity.
+    unit : str
+        Of what: ``school``, ``team`` or ``all``.
     level : float
         The intervals' confidence level.
     """
@@ -44,6 +46,7 @@ class ListPerformance:
     n: int | None
     cohorts: tuple[str, ...]
     capacity: int | float
+    unit: str
     level: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +55,7 @@ class ListPerformance:
         Returns
         -------
         dict
-            With every attribute, and `is_per_school`, which is true.
+            With every attribute.
         """
         return {
             "precision": dict(self.precision),
@@ -60,8 +63,8 @@ class ListPerformance:
             "n": self.n,
             "cohorts": list(self.cohorts),
             "capacity": self.capacity,
+            "unit": self.unit,
             "level": self.level,
-            "is_per_school": True,
         }
 
 
@@ -127,7 +130,8 @@ def measure_list(
         recall=_rate(hits, failed, schools, level, "no_positives") if is_shown else hidden,
         n=None if is_small(int(known.sum()), minimum_count) else int(known.sum()),
         cohorts=tuple(str(cohort) for cohort in cohorts),
-        capacity=spec.capacity_per_school,
+        capacity=spec.capacity,
+        unit=spec.unit,
         level=level,
     )
 

@@ -45,7 +45,7 @@ PERFORMANCE = {
     "n": 3120,
     "cohorts": ["2024/25"],
     "capacity": 5,
-    "is_per_school": True,
+    "unit": "school",
     "level": 0.95,
 }
 
@@ -89,17 +89,18 @@ def make_summary(**changes):
     return {
         "cohort": "2026/27",
         "point": "november",
-        "capacity_per_school": 5,
+        "capacity": 5,
+        "unit": "school",
         "n_reasons": 3,
         "language": "sv",
         "withheld_domains": ["mental_health"],
         "tie_rule": "risk descending, then subject_id ascending",
         "n_listed": 20,
         "n_schools": 4,
-        "n_schools_empty": 0,
-        "n_schools_wholly_listed": 1,
-        "n_schools_below_capacity": 0,
-        "n_schools_tied_at_cut": 0,
+        "n_units_empty": 0,
+        "n_units_wholly_listed": 1,
+        "n_units_below_capacity": 0,
+        "n_units_tied_at_cut": 0,
     } | changes
 
 

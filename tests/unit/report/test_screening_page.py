@@ -56,12 +56,12 @@ def test_a_share_without_interval_is_told_without_uncertainty(collect):
 
 
 @pytest.mark.parametrize(
-    ("capacity", "is_per_school", "expected"),
-    [(5, True, "de 5 elever per skola"), (0.1, True, "de 10\u00a0% av eleverna på varje skola"),
-     (0.1, False, "de 10\u00a0% av eleverna som")],
+    ("capacity", "unit", "expected"),
+    [(5, "school", "de 5 elever per skola"), (0.1, "school", "de 10\u00a0% av eleverna på varje"),
+     (0.1, "all", "de 10\u00a0% av eleverna som"), (9, "team", "de 9 elever per team")],
 )  # fmt: skip
-def test_the_basis_names_the_rule(collect, examples, capacity, is_per_school, expected):
-    performance = examples.PERFORMANCE | {"capacity": capacity, "is_per_school": is_per_school}
+def test_the_basis_names_the_rule(collect, examples, capacity, unit, expected):
+    performance = examples.PERFORMANCE | {"capacity": capacity, "unit": unit}
     assert expected in collect(performance=performance)["hits_basis"]
 
 
@@ -97,23 +97,21 @@ def test_an_empty_list_says_what_to_do(collect, examples):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("n_schools_wholly_listed", "inte fler än platserna"),
-        ("n_schools_empty", "inga elever vid den här tidpunkten"),
-        ("n_schools_tied_at_cut", "samma beräknade risk"),
+        ("n_units_wholly_listed", "inte fler än platserna"),
+        ("n_units_empty", "inga elever vid den här tidpunkten"),
+        ("n_units_tied_at_cut", "samma beräknade risk"),
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_odd_about_the_list_is_said(collect, examples, name, text, count):
-    counts = dict.fromkeys(
-        ("n_schools_wholly_listed", "n_schools_empty", "n_schools_tied_at_cut"), 0
-    )
+    counts = dict.fromkeys(("n_units_wholly_listed", "n_units_empty", "n_units_tied_at_cut"), 0)
     data = collect(summary=examples.make_summary(**(counts | {name: count})))
     assert any(text in note for note in data["list_notes"])
     assert len(data["list_notes"]) == 2  # and that health data are withheld
 
 
 def test_withholding_is_told_only_where_something_is_withheld(collect, examples):
-    data = collect(summary=examples.make_summary(withheld_domains=[], n_schools_wholly_listed=0))
+    data = collect(summary=examples.make_summary(withheld_domains=[], n_units_wholly_listed=0))
     assert data["list_notes"] == []
 
 

@@ -42,29 +42,29 @@ def test_ties_follow_the_pseudonym(make_rows):
     result = build_screening_list(rows, no_reasons, ScreeningSpec(capacity_per_school=2))
     assert result.frame["subject_id"].to_list() == ["subject-000", "subject-001"]
     assert result.to_dict()["tie_rule"] == TIE_RULE
-    assert result.to_dict()["n_schools_tied_at_cut"] == 1
+    assert result.to_dict()["n_units_tied_at_cut"] == 1
 
 
 def test_ties_within_the_list_are_no_tie_at_the_cut(make_rows):
     rows = make_rows(sizes=(3,)).assign(risk=[0.5, 0.5, 0.1])
     result = build_screening_list(rows, no_reasons, ScreeningSpec(capacity_per_school=2))
-    assert result.to_dict()["n_schools_tied_at_cut"] == 0
+    assert result.to_dict()["n_units_tied_at_cut"] == 0
 
 
 def test_a_capacity_above_the_school_lists_all_and_says_so(make_rows):
     result = build_screening_list(make_rows(), no_reasons, ScreeningSpec(capacity_per_school=5))
-    assert result.schools["n_listed"].to_list() == [5, 3]
-    assert result.to_dict()["n_schools_below_capacity"] == 1
-    assert result.to_dict()["n_schools_wholly_listed"] == 1
+    assert result.units["n_listed"].to_list() == [5, 3]
+    assert result.to_dict()["n_units_below_capacity"] == 1
+    assert result.to_dict()["n_units_wholly_listed"] == 1
 
 
 def test_an_empty_school_is_told_of(make_rows):
     result = build_screening_list(
         make_rows(), no_reasons, ScreeningSpec(), schools=["School 1", "School 9"]
     )
-    assert result.schools["school_unit"].to_list() == ["School 0", "School 1", "School 9"]
-    assert result.schools["n_pupils"].to_list() == [8, 3, 0]
-    assert result.to_dict()["n_schools_empty"] == 1
+    assert result.units["unit"].to_list() == ["School 0", "School 1", "School 9"]
+    assert result.units["n_pupils"].to_list() == [8, 3, 0]
+    assert result.to_dict()["n_units_empty"] == 1
 
 
 def test_no_rows_give_an_empty_list_with_its_columns(make_rows):

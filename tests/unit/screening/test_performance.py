@@ -32,7 +32,7 @@ def test_the_rule_is_applied_at_each_date_by_itself(predictions):
     assert found.n == 2 * 12 * 19
     assert found.cohorts == ("2023/24", "2024/25")
     assert found.to_dict()["capacity"] == 5
-    assert found.to_dict()["is_per_school"]
+    assert found.to_dict()["unit"] == "school"
 
 
 def test_intervals_hold_the_share(predictions):
