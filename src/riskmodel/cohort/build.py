@@ -15,6 +15,7 @@ from riskmodel.cohort.population import choose_enrolments
 from riskmodel.cohort.specs import (
     CohortSpec,
     CrossFittedSplit,
+    OutcomeSpec,
     PredictionDate,
     TemporalSplit,
 )
@@ -280,20 +281,40 @@ def _find_wrong_filters(table: Any, where: Mapping[str, set[type]]) -> list[str]
     return findings
 
 
-def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:
-    """Add label, status and the day on which the label was known."""
-    table = outcomes.filter(outcomes.outcome == spec.outcome.name)
+def select_outcome(outcomes: Any, spec: OutcomeSpec) -> Any:
+    """Return the rows of one outcome, and what each of them says.
+
+    Parameters
+    ----------
+    outcomes : ibis.Table
+        Columns subject_id, outcome, date, value and status; known_date if there is one.
+    spec : OutcomeSpec
+        Which outcome, and what completing it means.
+
+    Returns
+    -------
+    ibis.Table
+        Columns subject_id, `day`, `known` (when it was known), `observed`, `completed` and
+        status.
+    """
+    table = outcomes.filter(outcomes.outcome == spec.name)
     known = table["date"]
     if "known_date" in table.columns:
         known = ibis.coalesce(table.known_date, table["date"])
-    table = table.select(
+    is_observed = table.status == "observed"
+    return table.select(
         "subject_id",
         day=table["date"],
         known=known,
-        observed=(table.status == "observed") & table.value.notnull(),
-        completed=(table.status == "observed") & (table.value == spec.outcome.completed_value),
+        observed=is_observed & table.value.notnull(),
+        completed=is_observed & (table.value == spec.completed_value),
         status=table.status,
     )
+
+
+def _attach_outcomes(chosen: Any, outcomes: Any, spec: CohortSpec) -> Any:
+    """Add label, status and the day on which the label was known."""
+    table = select_outcome(outcomes, spec.outcome)
     joined = chosen.join(table, "subject_id")
     counts = is_current(joined.outcome_start, joined.outcome_end, joined.day)
     ahead = is_current(joined.prediction_date, joined.outcome_end, joined.day)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import ibis
 import pandas as pd
 
-from riskmodel.cohort.population import Conditions, match_rows
+from riskmodel.cohort.build import select_outcome
+from riskmodel.cohort.population import Conditions, is_void, match_rows
 from riskmodel.cohort.specs import CohortSpec, LeavingSpec
 from riskmodel.core.validation import check_columns
 from riskmodel.core.windows import SchoolCalendar, is_before, is_current
@@ -145,9 +146,7 @@ def _list_terms(labels: pd.DataFrame, spec: LeavingSpec, calendar: SchoolCalenda
 def _select_enrolments(table: Any, spec: LeavingSpec) -> Any:
     """Return the enrolments that count as going to school, less those that never came about."""
     conditions: Conditions = (spec.where,) if spec.where else ()
-    kept = table.filter(match_rows(table, conditions))
-    if "cancelled" in table.columns:
-        kept = kept.filter(~(kept.cancelled.fill_null(False) & kept.end_date.isnull()))
+    kept = table.filter(match_rows(table, conditions) & ~is_void(table))
     return kept.select("subject_id", "start_date", "end_date")
 
 
@@ -165,17 +164,11 @@ def _attach_enrolments(rows: Any, enrolments: Any) -> Any:
 
 def _attach_ends(rows: Any, outcomes: Any, spec: CohortSpec) -> Any:
     """Add whether a pupil had completed, or moved away or died, when a term was known."""
-    table = outcomes.filter(outcomes.outcome == spec.outcome.name)
-    table = table.select(
-        "subject_id",
-        day=table["date"],
-        completed=(table.status == "observed") & (table.value == spec.outcome.completed_value),
-        ended=table.status.isin(_ENDED),
-    )
-    joined = rows.join(table, "subject_id")
+    joined = rows.join(select_outcome(outcomes, spec.outcome), "subject_id")
     is_past = is_before(joined.day, joined.known_date)
     found = joined.group_by(_KEYS).aggregate(
-        completed=(joined.completed & is_past).any(), ended=(joined.ended & is_past).any()
+        completed=(joined.completed & is_past).any(),
+        ended=(joined.status.isin(_ENDED) & is_past).any(),
     )
     both = rows.left_join(found, _KEYS)
     return both.select(
@@ -199,6 +192,6 @@ def _follow(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _tidy(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in order with their types, also where there are none."""
-    types = {"term": "int64", "left": "float64"}
-    ordered: Sequence[str] = ["prediction_date", "point", "subject_id", "term"]
-    return rows[list(LEAVING_COLUMNS)].astype(types).sort_values(list(ordered), ignore_index=True)
+    tidy = rows[list(LEAVING_COLUMNS)].astype({"term": "int64", "left": "float64"})
+    order = ["prediction_date", "point", "subject_id", "term"]
+    return tidy.sort_values(order, ignore_index=True)

@@ -69,6 +69,24 @@ def match_rows(table: Any, conditions: Conditions) -> Any:
     return condition
 
 
+def is_void(enrolments: Any) -> Any:
+    """Return the condition that an enrolment never came about: cancelled, and never ended.
+
+    Parameters
+    ----------
+    enrolments : ibis.Table
+        Column end_date; cancelled if there is one.
+
+    Returns
+    -------
+    ibis boolean column
+        False for every row where nothing says what was cancelled.
+    """
+    if "cancelled" not in enrolments.columns:
+        return ibis.literal(False)
+    return enrolments.cancelled.fill_null(False) & enrolments.end_date.isnull()
+
+
 def choose_enrolments(enrolments: Any, dates: Sequence[PredictionDate]) -> Any:
     """Choose one enrolment per pupil and prediction date.
 
@@ -136,9 +154,7 @@ def _tidy_enrolments(enrolments: Any, grade_column: str | None) -> Any:
     named together with its school, since there is a class 9A at every school.
     """
     columns = enrolments.columns
-    void = ibis.literal(False)
-    if "cancelled" in columns:
-        void = enrolments.cancelled.fill_null(False) & enrolments.end_date.isnull()
+    void = is_void(enrolments)
     school_class = ibis.null("string")
     if "school_class" in columns:
         school_class = enrolments.school_unit + _CLASS_SIGN + enrolments.school_class

@@ -127,9 +127,9 @@ def measure_leaving(
     shares = _measure_shares(followed, sample, n_terms)
     terms, parts = [], []
     for term in shown:
+        weights = followed.weigh(term)
         measured = {
-            name: _measure(risk[:, term - 1], followed.weigh(term), sample)
-            for name, risk in risks.items()
+            name: _measure(risk[:, term - 1], weights, sample) for name, risk in risks.items()
         }
         parts.append(measured)
         share = make_interval(*shares[term - 1], sample, level=spec.level, scale="logit")

@@ -10,6 +10,7 @@ import pandas as pd
 from riskmodel.cohort.build import CohortResult, build_cohort
 from riskmodel.cohort.earlier_lists import ListedCohort, find_listed, read_earlier_lists
 from riskmodel.cohort.leaving import follow_terms
+from riskmodel.cohort.specs import CohortSpec
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
@@ -25,10 +26,10 @@ from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import StageContext
+from riskmodel.privacy.disclosure import DEFAULT_LIMIT
 from riskmodel.privacy.keys import PseudonymKey, load_key
 
 _ROUNDED_TO = 10
-_FEWEST = 10
 
 
 def find_key(context: StageContext) -> PseudonymKey:
@@ -179,10 +180,8 @@ def cohort(context: StageContext) -> str:
     with open_engine(config.engine.embedded) as engine:
         tables = read_tables(engine, folder)
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
-        support = tables["support"].to_pyarrow().to_pandas() if "support" in tables else None
         terms = follow_terms(tables, result.labels, config.cohort, calendar=config.calendar)
-    lists = read_earlier_lists(config.cohort.earlier_lists)
-    listed = find_listed(result.labels, lists, support)
+        listed = _find_listed(tables, result.labels, config.cohort)
     _write_frame(folder, artifacts.LABELS, result.labels)
     _write_frame(folder, artifacts.LEAVING, terms)
     earlier = _release_listed(listed)
@@ -214,11 +213,23 @@ def _release_flow(result: CohortResult) -> dict[str, Any]:
     }
 
 
+def _find_listed(
+    tables: Mapping[str, Any], labels: pd.DataFrame, spec: CohortSpec
+) -> tuple[ListedCohort, ...]:
+    """Return the cohorts with pupils on an earlier list."""
+    if not spec.earlier_lists:
+        return ()
+    lists, support = read_earlier_lists(spec.earlier_lists), None
+    if "support" in tables:
+        support = tables["support"].select("subject_id", "start_date").to_pyarrow().to_pandas()
+    return find_listed(labels, lists, support)
+
+
 def _release_listed(listed: tuple[ListedCohort, ...]) -> list[dict[str, Any]]:
     """Return the cohorts with an earlier list, their shares where no small count shows."""
 
     def share(part: int, whole: int) -> float | None:
-        is_small = min(part, whole - part) < _FEWEST
+        is_small = min(part, whole - part) < DEFAULT_LIMIT
         return None if is_small else round(part / whole, 2)
 
     return [

@@ -24,7 +24,12 @@ from riskmodel.report.messages import describe_refusal
 from riskmodel.report.screening_page import collect_screening, render_screening
 from riskmodel.report.workbook import write_screening_workbook
 from riskmodel.screening.fitness import FitnessReport, check_fitness
-from riskmodel.screening.lists import ScreeningList, build_screening_list, choose_rows
+from riskmodel.screening.lists import (
+    ScreeningList,
+    build_screening_list,
+    choose_rows,
+    select_pupils,
+)
 from riskmodel.screening.performance import measure_list
 from riskmodel.screening.specs import ScreeningSpec
 
@@ -65,7 +70,8 @@ def screen(context: StageContext) -> str:
     write_json(folder.path(artifacts.SCREENING_CHECK), fitness.to_dict())
     _refuse(fitness, config)
     context.progress.advance(0.2)
-    screening = _list_pupils(table, rows, model, spec)
+    reasons = _find_reasons(table, select_pupils(rows, spec), model, spec)
+    screening = build_screening_list(rows, lambda _: reasons, spec)
     performance = measure_list(
         read_chosen_predictions(config, folder), spec, level=config.evaluation.level
     ).to_dict()
@@ -80,7 +86,7 @@ def screen(context: StageContext) -> str:
     with write_atomically(folder.path(artifacts.SCREENING_VIEWS)) as partial:
         partial.mkdir()
         for name, view in spec.views.items():
-            seen = _list_pupils(table, rows, model, spec.for_view(name))
+            seen = build_screening_list(rows, lambda _: reasons, spec.for_view(name))
             titled = run | {"view": view.title}
             _write_list(config, seen, titled, performance, partial / f"{name}.parquet")
     n_schools = screening.frame["school_unit"].nunique()
@@ -114,23 +120,19 @@ def _refuse(fitness: FitnessReport, config: RunConfig) -> None:
         raise DataContractError(title, findings)
 
 
-def _list_pupils(
-    table: ModellingTable, rows: pd.DataFrame, model: RiskModel, spec: ScreeningSpec
-) -> ScreeningList:
-    """List the pupils of one prediction point to begin with."""
-
-    def find_reasons(selected: pd.DataFrame) -> Sequence[Sequence[Reason]]:
-        inputs = table.inputs.loc[selected.index, list(model.feature_names)]
-        return reason_texts(
-            explain(model, inputs),
-            inputs,
-            model.infos,
-            language=spec.language,
-            n_reasons=spec.n_reasons + _SPARE_REASONS,
-            background=model.background_means,
-        )
-
-    return build_screening_list(rows, find_reasons, spec)
+def _find_reasons(
+    table: ModellingTable, selected: pd.DataFrame, model: RiskModel, spec: ScreeningSpec
+) -> Sequence[Sequence[Reason]]:
+    """Return the reasons of the pupils to list, those too that some may not read."""
+    inputs = table.inputs.loc[selected.index, list(model.feature_names)]
+    return reason_texts(
+        explain(model, inputs),
+        inputs,
+        model.infos,
+        language=spec.language,
+        n_reasons=spec.n_reasons + _SPARE_REASONS,
+        background=model.background_means,
+    )
 
 
 def _write_list(

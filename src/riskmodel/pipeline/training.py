@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,14 @@ def train(context: StageContext) -> str:
     demand_test(config, folder)
     points = _order_points(config, table)
     planned = _plan_periods(config, table)
+    data_hash = hash_file(folder.path(artifacts.FEATURES))
     found: dict[str, _Point] = {}
     for number, point in enumerate(points):
         advance = _share_of(context.progress.advance, number, len(points))
         own = [period for period in planned if period.point == point]
-        found[point] = _train_point(context, table, point, own, advance)
+        found[point] = _train_point(
+            context, table, TrainingFacts(point, data_hash=data_hash), own, advance
+        )
     trained = {point: one.models for point, one in found.items()}
     _write_models(folder.path(artifacts.MODEL), found)
     predictions = pd.concat([one.predictions for one in found.values()], ignore_index=True)
@@ -101,12 +104,12 @@ class _Point:
 def _train_point(
     context: StageContext,
     table: ModellingTable,
-    point: str,
+    facts: TrainingFacts,
     periods: list[Period],
     advance: Callable[[float], None],
 ) -> _Point:
     """Tune, train and try the candidates at one prediction point."""
-    rows = table.select(table.labels["point"] == point)
+    rows = table.select(table.labels["point"] == facts.point)
     follows = context.config.cohort is not None and context.config.cohort.leaving is not None
     shares = np.cumsum([0, len(periods), 1, len(periods), int(follows)])
     tuning, final, past, leaving = (
@@ -115,8 +118,7 @@ def _train_point(
     )
     spec, variants = tune_by_past(context.config, rows, periods, tuning)
     config = context.config.model_copy(update={"models": spec})
-    data_hash = hash_file(context.folder.path(artifacts.FEATURES))
-    models = _train_candidates(config, rows, point, data_hash, final)
+    models = _train_candidates(config, rows, facts, final)
     backtest, used = predict_past(config, rows, periods, past)
     models, described = choose_by_past(models, backtest, used, config.models.selected)
     return _Point(
@@ -125,9 +127,7 @@ def _train_point(
         past=backtest,
         periods=described,
         variants=variants,
-        leaving=train_leaving(
-            config, rows, context.folder, TrainingFacts(point, data_hash=data_hash), leaving
-        ),
+        leaving=train_leaving(config, rows, context.folder, facts, leaving),
     )
 
 
@@ -178,15 +178,14 @@ def _list_cohorts(config: RunConfig, table: ModellingTable, point: str) -> dict[
 def _train_candidates(
     config: RunConfig,
     table: ModellingTable,
-    point: str,
-    data_hash: str,
+    facts: TrainingFacts,
     advance: Callable[[float], None],
 ) -> TrainedModels:
     """Train all candidates at one prediction point."""
     rows = table.select(_is_training(config, table))
     if rows.labels.empty:
         raise UsageError(
-            f"`split.train` must hold labelled pupils at the point '{point}', got none. "
+            f"`split.train` must hold labelled pupils at the point '{facts.point}', got none. "
             "Check the cohorts and the outcome."
         )
     spec = config.models
@@ -198,8 +197,8 @@ def _train_candidates(
         find_groups(rows.labels),
         spec,
         rows.infos,
-        random_state=derive_seed(config.random_state, "train", point),
-        facts=TrainingFacts(point, _find_period(rows.labels["prediction_date"]), data_hash),
+        random_state=derive_seed(config.random_state, "train", facts.point),
+        facts=replace(facts, training_period=_find_period(rows.labels["prediction_date"])),
         progress=advance,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskmodel.report.cells import describe_missing, describe_rate, describe_value, make_table
+from riskmodel.report.cells import describe_rate, describe_value, make_table
 from riskmodel.report.formatting import format_percent
 from riskmodel.report.language import Texts
 
@@ -103,9 +103,4 @@ def _columns(t: Texts) -> list[tuple[str, bool]]:
 
 def _measure(figures: Mapping[str, Any], t: Texts) -> list[dict[str, Any]]:
     """Return a model's measures as cells."""
-    return [
-        describe_value(figures[key], t, digits=3 if key == "auc" else 4)
-        if key in figures
-        else describe_missing({}, t)
-        for key in _MEASURES
-    ]
+    return [describe_value(figures[key], t, digits=3 if key == "auc" else 4) for key in _MEASURES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,9 +100,7 @@ def add_to_log(log: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
     return latest.sort_values(["prediction_date", "subject_id"], ignore_index=True)
 
 
-def count_decisions(
-    log: pd.DataFrame, listed: pd.DataFrame, decisions: Sequence[str] = DECISIONS
-) -> dict[str, int]:
+def count_decisions(log: pd.DataFrame, listed: pd.DataFrame) -> dict[str, int]:
     """Count what was decided of the pupils of a list.
 
     Parameters
@@ -111,8 +109,6 @@ def count_decisions(
         The columns of `LOG_COLUMNS`.
     listed : pandas.DataFrame
         The list: `subject_id` and `prediction_date`.
-    decisions : sequence of str, optional
-        What is counted.
 
     Returns
     -------
@@ -122,6 +118,6 @@ def count_decisions(
     own = listed[_KEYS].merge(log[[*_KEYS, "decision"]], on=_KEYS, how="left")
     counts: dict[Any, int] = own["decision"].value_counts().to_dict()
     return {
-        **{name: int(counts.get(name, 0)) for name in decisions},
+        **{name: int(counts.get(name, 0)) for name in DECISIONS},
         "open": int(own["decision"].isna().sum()),
     }

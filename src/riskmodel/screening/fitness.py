@@ -49,8 +49,6 @@ class FitnessReport:
     ----------
     features : tuple of FeatureFit
         All features that the model uses.
-    lacking, drifted : tuple of str
-        Those that exceed a limit.
     model_months : int or None
         Whole months from the model's last training date to the list; None where not known.
     limits : LimitSpec
@@ -58,10 +56,22 @@ class FitnessReport:
     """
 
     features: tuple[FeatureFit, ...]
-    lacking: tuple[str, ...]
-    drifted: tuple[str, ...]
     model_months: int | None
     limits: LimitSpec
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The features whose values are missing far more often than before."""
+        largest = self.limits.largest_missing_rise
+        return tuple(
+            one.name for one in self.features if one.missing_now - one.missing_before > largest
+        )
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """The features whose values have drifted too far."""
+        largest = self.limits.largest_drift
+        return tuple(one.name for one in self.features if one.drift > largest)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -85,6 +95,7 @@ class FitnessReport:
             JSON values: `reasons`, `model_months`, `limits` and `features`, shares and
             indices to three decimals.
         """
+        lacking, drifted = self.lacking, self.drifted
         return {
             "reasons": list(self.reasons),
             "model_months": self.model_months,
@@ -95,8 +106,8 @@ class FitnessReport:
                     "missing_before": round(one.missing_before, 3),
                     "missing_now": round(one.missing_now, 3),
                     "drift": round(one.drift, 3),
-                    "is_lacking": one.name in self.lacking,
-                    "has_drifted": one.name in self.drifted,
+                    "is_lacking": one.name in lacking,
+                    "has_drifted": one.name in drifted,
                 }
                 for one in self.features
             ],
@@ -157,12 +168,6 @@ def check_fitness(
         months -= prediction_date.day < trained_until.day
     return FitnessReport(
         features=tuple(features),
-        lacking=tuple(
-            one.name
-            for one in features
-            if one.missing_now - one.missing_before > limits.largest_missing_rise
-        ),
-        drifted=tuple(one.name for one in features if one.drift > limits.largest_drift),
         model_months=months,
         limits=limits,
     )
