@@ -51,6 +51,8 @@ def pages(examples, tmp_path_factory):
         examples.make_summary(),
         run=examples.RUN,
         performance=examples.PERFORMANCE,
+        change=examples.make_change(),
+        histories=examples.make_histories(),
     )
     card = collect_model_card(
         examples.make_evaluation(predictions),

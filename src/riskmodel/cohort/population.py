@@ -14,7 +14,9 @@ from riskmodel.core.windows import is_before, is_current
 Conditions = tuple[Where, ...]
 """What an enrolment must meet, all of it."""
 
-_CLASS_SIGN = " / "
+CLASS_SIGN = " / "
+"""What stands between the school unit and the name of a class."""
+
 _T = TypeVar("_T")
 
 
@@ -157,7 +159,7 @@ def _tidy_enrolments(enrolments: Any, grade_column: str | None) -> Any:
     void = is_void(enrolments)
     school_class = ibis.null("string")
     if "school_class" in columns:
-        school_class = enrolments.school_unit + _CLASS_SIGN + enrolments.school_class
+        school_class = enrolments.school_unit + CLASS_SIGN + enrolments.school_class
     known = enrolments.known_date if "known_date" in columns else ibis.null("date")
     if grade_column is None:
         level = ibis.null("int64")

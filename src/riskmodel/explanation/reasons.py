@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,50 +11,15 @@ import pandas as pd
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UsageError
 from riskmodel.explanation.contributions import Explanation
-from riskmodel.explanation.wording import TEXTS, Language, write_value
-from riskmodel.features.specs import FLAG_SUFFIX, FeatureInfo
+from riskmodel.explanation.phrases import Infos, Phrases, Reason
+from riskmodel.explanation.wording import TEXTS, Language
 
 FloatArray = npt.NDArray[np.float64]
-Infos = Sequence[FeatureInfo | Mapping[str, Any]]
 Background = Mapping[str, float] | Sequence[float]
 
 LEAST_CONTRIBUTION = 0.01
 """Contributions smaller than this, in log-odds, move a risk by less than a quarter of a
 percentage point and are no reasons."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One feature's part in a pupil's risk.
-
-    Parameters
-    ----------
-    feature : str
-        The column.
-    domain : str
-        Which part of the pupil's situation it tells of; empty where that is not known.
-    text : str
-        The value with its window and the comparison. A missing value is said to be missing.
-    contribution : float
-        What it adds to the calibrated log-odds: above 0 it raises the risk, below 0 it
-        protects.
-    changeable : bool
-        Whether it can change through support.
-    is_missing : bool
-        Whether the value is missing.
-    """
-
-    feature: str
-    domain: str
-    text: str
-    contribution: float
-    changeable: bool
-    is_missing: bool
-
-    @property
-    def is_protective(self) -> bool:
-        """Whether it lowers the risk."""
-        return self.contribution < 0
 
 
 def reason_texts(
@@ -107,7 +70,7 @@ def reason_texts(
     """
     _check_fit(explanation, X, language)
     merged = explanation.merge_flags()
-    phrases = _Phrases(X, merged.feature_names, _index_infos(infos), language)
+    phrases = Phrases(X, merged.feature_names, infos, language)
     phrases.compare(_index_background(background, explanation.feature_names))
     raising = _pick(merged.contributions, n_reasons)
     protecting = _pick(-merged.contributions, n_protective)
@@ -118,87 +81,6 @@ def reason_texts(
         ]
         for row, (upward, downward) in enumerate(zip(raising, protecting, strict=True))
     ]
-
-
-def group_by_domain(reasons: Iterable[Reason]) -> dict[str, list[Reason]]:
-    """Return one pupil's reasons by the part of the situation that they tell of.
-
-    Parameters
-    ----------
-    reasons : iterable of Reason
-        In any order.
-
-    Returns
-    -------
-    dict of str to list of Reason
-        Domains in the order of their first reason, reasons in the given order.
-    """
-    grouped: dict[str, list[Reason]] = {}
-    for reason in reasons:
-        grouped.setdefault(reason.domain, []).append(reason)
-    return grouped
-
-
-class _Phrases:
-    """What is said of each value, with what does not depend on the pupil made once."""
-
-    def __init__(
-        self,
-        X: pd.DataFrame,
-        names: tuple[str, ...],
-        infos: Mapping[str, FeatureInfo],
-        language: Language,
-    ) -> None:
-        self._infos = [infos.get(name) or _make_plain_info(name) for name in names]
-        self._language = language
-        self._values = X[list(names)].to_numpy(dtype=np.float64)
-        self._missing = np.isnan(self._values)
-        for column, name in enumerate(names):
-            if name + FLAG_SUFFIX in X.columns:
-                self._missing[:, column] |= X[name + FLAG_SUFFIX].to_numpy() == 1
-        self._comparisons = [""] * len(names)
-        self._known: dict[tuple[int, float], str] = {}
-
-    def compare(self, background: Mapping[str, float]) -> None:
-        """Set the comparison group's means."""
-        compared = TEXTS[self._language]["compared"]
-        for column, info in enumerate(self._infos):
-            mean = background.get(info.name, np.nan)
-            if np.isfinite(mean):
-                value = write_value(float(mean), info.unit, self._language)
-                self._comparisons[column] = f" ({compared.format(value=value)})"
-
-    def make_reason(self, row: int, column: int, contribution: float) -> Reason:
-        """Return the reason that one value is."""
-        info = self._infos[column]
-        is_missing = bool(self._missing[row, column])
-        return Reason(
-            info.name,
-            info.domain,
-            self._say(column, np.nan if is_missing else self._values[row, column]),
-            float(contribution),
-            info.changeable,
-            is_missing,
-        )
-
-    def _say(self, column: int, value: float) -> str:
-        """Return the text for a value, NaN if missing."""
-        key = (column, value) if value == value else (column, np.inf)
-        if key not in self._known:
-            self._known[key] = self._write(column, value)
-        return self._known[key]
-
-    def _write(self, column: int, value: float) -> str:
-        """Write the text for a value."""
-        info, language = self._infos[column], self._language
-        name, window = (
-            (info.name_sv, info.window_sv) if language == "sv" else (info.name_en, info.window_en)
-        )
-        if np.isnan(value):
-            when = f" ({window})" if window else ""
-            return f"{name}: {TEXTS[language]['missing']}{when}"
-        when = f" {window}" if window else ""
-        return f"{name}: {write_value(value, info.unit, language)}{when}{self._comparisons[column]}"
 
 
 def _check_fit(explanation: Explanation, X: pd.DataFrame, language: str) -> None:
@@ -213,30 +95,6 @@ def _check_fit(explanation: Explanation, X: pd.DataFrame, language: str) -> None
         raise UsageError(
             f"`language` must be one of {', '.join(TEXTS)}, got another. Choose one of them."
         )
-
-
-def _index_infos(infos: Infos) -> dict[str, FeatureInfo]:
-    """Return the infos by name."""
-    made = [
-        info if isinstance(info, FeatureInfo) else FeatureInfo.from_dict(info) for info in infos
-    ]
-    return {info.name: info for info in made}
-
-
-def _make_plain_info(name: str) -> FeatureInfo:
-    """Return what can be said of a feature of which nothing is known but its column."""
-    return FeatureInfo(
-        name=name,
-        name_sv=name,
-        name_en=name,
-        unit="value",
-        domain="",
-        direction=0,
-        changeable=False,
-        window_sv="",
-        window_en="",
-        missing="keep",
-    )
 
 
 def _index_background(

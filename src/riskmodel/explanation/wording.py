@@ -15,6 +15,7 @@ TEXTS: dict[Language, dict[str, str]] = {
     "sv": {
         "missing": "uppgift saknas",
         "compared": "{value} i genomsnitt i jämförelsegruppen",
+        "earlier": "tidigare {value}",
         "day": "dag",
         "days": "dagar",
         "point": "poäng",
@@ -28,6 +29,7 @@ TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "missing": "not known",
         "compared": "{value} on average in the comparison group",
+        "earlier": "{value} before",
         "day": "day",
         "days": "days",
         "point": "point",

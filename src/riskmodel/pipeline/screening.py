@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from riskmodel.config.models import RunConfig
-from riskmodel.core.files import write_atomically, write_json, write_text
+from riskmodel.core.files import write_atomically, write_json
 from riskmodel.errors import DataContractError
 from riskmodel.explanation.contributions import explain
-from riskmodel.explanation.reasons import Reason, reason_texts
-from riskmodel.models.risk_model import RiskModel
+from riskmodel.explanation.phrases import Reason
+from riskmodel.explanation.reasons import reason_texts
+from riskmodel.features.history import Histories
 from riskmodel.pipeline import artifacts
-from riskmodel.pipeline.assessment import find_main_point, load_chosen, read_chosen_predictions
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.assessment import find_main_point, read_chosen_predictions
 from riskmodel.pipeline.facts import describe_run
-from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import KEYS, ModellingTable, read_modelling_table
-from riskmodel.report.messages import describe_refusal
-from riskmodel.report.screening_page import collect_screening, render_screening
-from riskmodel.report.workbook import write_screening_workbook
-from riskmodel.screening.fitness import FitnessReport, check_fitness
-from riskmodel.screening.lists import (
-    ScreeningList,
-    build_screening_list,
-    choose_rows,
-    select_pupils,
+from riskmodel.pipeline.list_files import ListMaterial, write_list
+from riskmodel.pipeline.listed_pupils import (
+    ScoredPupils,
+    describe_certainty,
+    describe_evidence,
+    find_comparison,
+    read_listed_histories,
+    score_point,
 )
+from riskmodel.pipeline.runner import StageContext
+from riskmodel.pipeline.tables import read_modelling_table
+from riskmodel.privacy.disclosure import show_count
+from riskmodel.report.messages import describe_refusal
+from riskmodel.screening.fitness import FitnessReport, check_fitness
+from riskmodel.screening.lists import choose_rows, select_pupils
 from riskmodel.screening.performance import measure_list
 from riskmodel.screening.specs import ScreeningSpec
 
@@ -60,97 +64,95 @@ def screen(context: StageContext) -> str:
     point = find_main_point(config, folder)
     spec = config.screening.model_copy(update={"point": point, "language": config.language})
     table = read_modelling_table(config, folder)
-    table = table.select(table.labels["point"].eq(point))
-    model = load_chosen(folder, point)
-    rows = table.labels[[*KEYS, "school_unit", "cohort", "point"]].assign(
-        risk=model.predict_risk(table.inputs)
-    )
-    current = choose_rows(rows, spec)
-    fitness = _check_model(table, current, model, spec)
-    write_json(folder.path(artifacts.SCREENING_CHECK), fitness.to_dict())
-    _refuse(fitness, config)
+    scored = score_point(folder, table, point)
+    current = choose_rows(scored.rows, spec)
+    check = _check_model(scored, current, spec).to_dict()
+    selected = select_pupils(scored.rows, spec)
+    evidence = describe_evidence(scored, current, spec)
+    certainty, summary = describe_certainty(config, folder, selected, spec)
+    n_thin = int((~evidence["has_enough_data"]).sum())
+    check |= summary | {"n_without_enough_data": show_count(n_thin)}
+    write_json(folder.path(artifacts.SCREENING_CHECK), check)
+    _refuse(check, config)
     context.progress.advance(0.2)
-    reasons = _find_reasons(table, select_pupils(rows, spec), model, spec)
-    screening = build_screening_list(rows, lambda _: reasons, spec)
-    performance = measure_list(
-        read_chosen_predictions(config, folder), spec, level=config.evaluation.level
-    ).to_dict()
-    run = describe_run(config) | {
-        "model": model.family,
-        "point": point,
-        "cohort": str(current["cohort"].iloc[0]),
-        "prediction_date": str(current["prediction_date"].iloc[0]),
-    }
-    _write_list(config, screening, run, performance, folder.path(artifacts.SCREENING))
-    context.progress.advance(0.5)
+    reasons = _find_reasons(scored, selected, spec)
+    comparison = find_comparison(config, folder, table, scored, current, spec)
+    facts = certainty.assign(has_enough_data=evidence.loc[selected.index, "has_enough_data"])
+    material = ListMaterial(
+        rows=scored.rows,
+        reasons=reasons,
+        facts=facts,
+        comparison=comparison,
+        histories=_read_histories(config, folder, selected),
+        performance=measure_list(
+            read_chosen_predictions(config, folder), spec, level=config.evaluation.level
+        ).to_dict(),
+        run=describe_run(config)
+        | {
+            "model": scored.model.family,
+            "point": point,
+            "cohort": str(current["cohort"].iloc[0]),
+            "prediction_date": str(current["prediction_date"].iloc[0]),
+        },
+        domains={info["name"]: info["domain"] for info in scored.model.infos},
+        n_without_enough_data=show_count(n_thin),
+    )
+    context.progress.advance(0.4)
+    screening = write_list(config, material, spec, folder.path(artifacts.SCREENING))
     with write_atomically(folder.path(artifacts.SCREENING_VIEWS)) as partial:
         partial.mkdir()
         for name, view in spec.views.items():
-            seen = build_screening_list(rows, lambda _: reasons, spec.for_view(name))
-            titled = run | {"view": view.title}
-            _write_list(config, seen, titled, performance, partial / f"{name}.parquet")
+            write_list(config, material, spec.for_view(name), partial / f"{name}.parquet", view)
     n_schools = screening.frame["school_unit"].nunique()
     return f"{len(screening.frame):,} pupils in {n_schools} schools"
 
 
-def _check_model(
-    table: ModellingTable, current: pd.DataFrame, model: RiskModel, spec: ScreeningSpec
-) -> FitnessReport:
+def _check_model(scored: ScoredPupils, current: pd.DataFrame, spec: ScreeningSpec) -> FitnessReport:
     """Compare the pupils to be listed with those whom the model was trained on."""
-    labels = table.labels
-    trained = labels["split"].eq("train") & labels["label"].notna()
-    period = model.training_period
+    trained = scored.rows["split"].eq("train") & scored.rows["label"].notna()
+    period = scored.model.training_period
     dates = [moment for moment in current["prediction_date"] if isinstance(moment, date)]
     return check_fitness(
-        table.inputs[trained],
-        table.inputs.loc[current.index],
-        model.inputs,
+        scored.inputs[trained],
+        scored.inputs.loc[current.index],
+        scored.model.inputs,
         spec.limits,
         trained_until=None if period is None else date.fromisoformat(period[1][:10]),
         prediction_date=max(dates, default=None),
     )
 
 
-def _refuse(fitness: FitnessReport, config: RunConfig) -> None:
+def _refuse(check: dict[str, Any], config: RunConfig) -> None:
     """Stop where the model does not fit the pupils, and say why in the reader's language."""
-    if fitness.reasons:
+    if check["reasons"]:
         title, findings = describe_refusal(
-            fitness.to_dict(), file=artifacts.SCREENING_CHECK, language=config.language
+            check, file=artifacts.SCREENING_CHECK, language=config.language
         )
         raise DataContractError(title, findings)
 
 
 def _find_reasons(
-    table: ModellingTable, selected: pd.DataFrame, model: RiskModel, spec: ScreeningSpec
+    scored: ScoredPupils, selected: pd.DataFrame, spec: ScreeningSpec
 ) -> Sequence[Sequence[Reason]]:
     """Return the reasons of the pupils to list, those too that some may not read."""
-    inputs = table.inputs.loc[selected.index, list(model.feature_names)]
+    model = scored.model
+    inputs = scored.inputs.loc[selected.index, list(model.feature_names)]
     return reason_texts(
         explain(model, inputs),
         inputs,
         model.infos,
         language=spec.language,
         n_reasons=spec.n_reasons + _SPARE_REASONS,
+        n_protective=spec.n_protective + _SPARE_REASONS,
         background=model.background_means,
     )
 
 
-def _write_list(
-    config: RunConfig,
-    screening: ScreeningList,
-    run: dict[str, Any],
-    performance: dict[str, Any],
-    path: Path,
-) -> None:
-    """Write one view of the list as a table, and beside it as a page and a workbook."""
-    with write_atomically(path) as partial:
-        screening.frame.to_parquet(partial, index=False)
-    page = collect_screening(
-        screening.frame,
-        screening.to_dict(),
-        run=run,
-        performance=performance,
-        language=config.language,
-    )
-    write_text(path.with_suffix(".html"), render_screening(page))
-    write_screening_workbook(page, path.with_suffix(".xlsx"))
+def _read_histories(
+    config: RunConfig, folder: RunFolder, selected: pd.DataFrame
+) -> Histories | None:
+    """Return the listed pupils' attendance and grades, None where no date is known."""
+    dates = [moment for moment in selected["prediction_date"] if isinstance(moment, date)]
+    if not dates:
+        return None
+    return read_listed_histories(config, folder, selected["subject_id"].to_list(), max(dates))

@@ -105,6 +105,20 @@ def _find_cohort_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Pa
     return {artifacts.PSEUDONYMISED: folder.path(artifacts.PSEUDONYMISED)} | named
 
 
+def _find_screen_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
+    """Return what the list is made of, with the earlier run that it is compared with."""
+    names = (*_TABLES, artifacts.SUBJECTS, artifacts.MODEL, artifacts.TRAINING,
+             artifacts.PREDICTIONS)  # fmt: skip
+    found = {name: folder.path(name) for name in names}
+    if config.feature_table is None:
+        found[artifacts.PSEUDONYMISED] = folder.path(artifacts.PSEUDONYMISED)
+    earlier = config.screening.earlier if config.screening is not None else None
+    if earlier is not None and earlier.run is not None:
+        other = RunFolder(earlier.run)
+        found |= {f"earlier_{name}": other.path(name) for name in (*_TABLES, artifacts.MODEL)}
+    return found
+
+
 _FROM_EXTRACTS = (
     Stage(
         "pseudonymise",
@@ -184,11 +198,12 @@ _AUDIT = Stage(
 _SCREEN = Stage(
     "screen",
     (*_SHOWN, "screening", "evaluation"),
-    _artifacts(*_TABLES, artifacts.MODEL, artifacts.TRAINING, artifacts.PREDICTIONS),
+    _find_screen_inputs,
     (
         artifacts.SCREENING,
         artifacts.SCREENING_WORKBOOK,
         artifacts.SCREENING_PAGE,
+        artifacts.SCREENING_CHANGES,
         artifacts.SCREENING_VIEWS,
         artifacts.SCREENING_CHECK,
     ),

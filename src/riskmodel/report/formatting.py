@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 Language = Literal["sv", "en"]
@@ -12,7 +12,7 @@ _MINUS = "\u2212"
 _DASH = "\u2013"
 _DECIMAL = {"sv": ",", "en": "."}
 _THOUSANDS = {"sv": NO_BREAK_SPACE, "en": ","}
-_PERCENT = {"sv": NO_BREAK_SPACE + "%", "en": "%"}
+PERCENT = {"sv": NO_BREAK_SPACE + "%", "en": "%"}
 _MONTHS = {
     "sv": ("januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti",
            "september", "oktober", "november", "december"),
@@ -74,7 +74,7 @@ def format_percent(value: float, language: Language, digits: int = 0) -> str:
     >>> format_percent(0.163, "en"), format_percent(0.1634, "en", 1)
     ('16%', '16.3%')
     """
-    return format_number(value * 100, language, digits) + _PERCENT[language]
+    return format_number(value * 100, language, digits) + PERCENT[language]
 
 
 def format_range(
@@ -135,6 +135,32 @@ def format_date(moment: date | str, language: Language) -> str:
     day = date.fromisoformat(str(moment)[:10])
     month = _MONTHS[language][day.month - 1]
     return NO_BREAK_SPACE.join([str(day.day), month, str(day.year)])
+
+
+def format_days(start: date, end: date, language: Language) -> str:
+    """Write the first and the last day of a period, without the year.
+
+    Parameters
+    ----------
+    start, end : datetime.date
+        Half-open: the day of `end` is not in the period.
+    language : {"sv", "en"}
+        Whose custom to follow.
+
+    Returns
+    -------
+    str
+        Days and the first three letters of their months.
+
+    Examples
+    --------
+    >>> format_days(date(2026, 1, 25), date(2026, 2, 22), "sv").replace(NO_BREAK_SPACE, " ")
+    '25 jan – 21 feb'
+    """
+    days = [start, end - timedelta(days=1)]
+    return f" {_DASH} ".join(
+        f"{day.day} {_MONTHS[language][day.month - 1][:3]}" for day in days
+    ).replace(" ", NO_BREAK_SPACE)
 
 
 def count_of_ten(share: float) -> int:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from riskmodel.features.history import Histories
 from riskmodel.report.formatting import (
     count_of_ten,
     format_number,
     format_percent,
-    shorten_pseudonym,
 )
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
@@ -23,12 +22,23 @@ from riskmodel.report.page import (
     find_outcome,
     render_page,
 )
-
-_ASIDE = re.compile(r" \([^()]*\)$")
-"""What a reason ends with in brackets: the comparison, or when a value is missing from."""
+from riskmodel.report.screening_cards import collect_cards
+from riskmodel.report.screening_change import describe_change
+from riskmodel.report.screening_pupils import describe_pupils
 
 _UNITS = ("school", "team", "all")
-_READING = ("risk", "order", "reasons", "missing", "changeable", "alarm", "talk")
+_READING = (
+    "risk",
+    "certainty",
+    "thin",
+    "order",
+    "reasons",
+    "protective",
+    "missing",
+    "changeable",
+    "alarm",
+    "talk",
+)
 _CAN = ("can_1", "can_2", "can_3")
 _CANNOT = ("cannot_1", "cannot_2", "cannot_3", "cannot_4")
 
@@ -40,6 +50,8 @@ def collect_screening(
     run: Mapping[str, Any],
     performance: Mapping[str, Any] | None = None,
     language: str = "sv",
+    change: tuple[Mapping[str, Any], pd.DataFrame] | None = None,
+    histories: Histories | None = None,
 ) -> dict[str, Any]:
     """Put all that the screening page and workbook show into one plain dictionary.
 
@@ -62,6 +74,10 @@ def collect_screening(
         nothing is known.
     language : {"sv", "en"}, default "sv"
         The reader's.
+    change : tuple of mapping and pandas.DataFrame, optional
+        What has changed since an earlier list: `ListChange.to_dict()` and `ListChange.pupils`.
+    histories : Histories, optional
+        The listed pupils' attendance and grades over time.
 
     Returns
     -------
@@ -72,17 +88,17 @@ def collect_screening(
     known = {"title": "", **run}
     moment = known.get("prediction_date") or _latest(frame)
     known["prediction_date"] = moment
-    notes = _list_notes(summary, t)
+    pupils = describe_pupils(frame, t)
+    changed = describe_change(*change, t) if change is not None else None
+    moved = changed["moved"] if changed is not None else {}
+    sections = ("hits", "use", "list", *(("change",) if changed is not None else ()), "read")
     return {
         "language": t.language,
         "run": known,
-        "contents": [
-            {"id": name, "label": t(f"screening.{name}.title")}
-            for name in ("hits", "use", "list", "read")
-        ],
+        "contents": [{"id": name, "label": t(f"screening.{name}.title")} for name in sections],
         "eyebrow": t("screening.eyebrow"),
         "title": t("screening.title"),
-        "lead": t("screening.lead"),
+        "lead": t(f"screening.lead_{_find_unit(summary)}"),
         "facts": _describe_facts(known, summary, t),
         "notices": describe_notices(known, t),
         "footer": describe_footer(known, t, has_pupils=True),
@@ -95,10 +111,14 @@ def collect_screening(
                 "lines": _lines("screening.use", _CANNOT, t),
             },
         ],
-        "list_notes": notes,
+        "list_notes": [*_list_notes(summary, t), *_describe_thin(summary, t)],
         "schools": [{"name": name} for name in sorted(frame["school_unit"].unique())],
-        "pupils": _describe_pupils(frame, t),
+        "classes": sorted({pupil["school_class"] for pupil in pupils} - {""}),
+        "pupils": pupils,
+        "cards": collect_cards(pupils, histories, moved, t),
+        "change": changed,
         "n_reasons": int(summary["n_reasons"]),
+        "n_protective": int(summary.get("n_protective", 0)),
         "reading": [
             {
                 "label": t(f"screening.read.{name}_label"),
@@ -125,29 +145,6 @@ def render_screening(data: Mapping[str, Any]) -> str:
     return render_page("screening", data, script="screening")
 
 
-def describe_risk(risk: float, t: Texts) -> str:
-    """Return a risk as a number of ten.
-
-    Parameters
-    ----------
-    risk : float
-        Calibrated, in [0, 1].
-    t : Texts
-        The reader's language.
-
-    Returns
-    -------
-    str
-        For example "ungefär 6 av 10".
-    """
-    count = count_of_ten(risk)
-    if count == 0:
-        return t("screening.words.none")
-    if count == 10:
-        return t("screening.words.all")
-    return t("screening.words.some", count=count)
-
-
 def _describe_facts(
     run: Mapping[str, Any], summary: Mapping[str, Any], t: Texts
 ) -> list[dict[str, Any]]:
@@ -171,16 +168,27 @@ def _lines(group: str, names: Sequence[str], t: Texts) -> list[str]:
 def _describe_scope(run: Mapping[str, Any], summary: Mapping[str, Any], t: Texts) -> str:
     """Return which pupils the list is about."""
     schools = t.count("screening.scope.schools", summary["n_schools"], count=summary["n_schools"])
-    rule = _describe_rule("scope", summary["capacity"], summary["unit"], t)
+    rule = _describe_rule("scope", summary["capacity"], _find_unit(summary), t)
     return t("screening.scope.all_of", point=describe_point(run, t), rule=rule, schools=schools)
 
 
 def _describe_rule(group: str, capacity: float, unit: str, t: Texts) -> str:
     """Return how many pupils there is place for."""
-    unit = unit if unit in _UNITS else _UNITS[-1]
     if isinstance(capacity, int):
         return t(f"screening.{group}.number_{unit}", count=capacity)
     return t(f"screening.{group}.share_{unit}", share=format_percent(capacity, t.language))
+
+
+def _find_unit(summary: Mapping[str, Any]) -> str:
+    """Return within what pupils are put in order."""
+    unit = summary.get("unit")
+    return str(unit) if unit in _UNITS else _UNITS[-1]
+
+
+def _describe_thin(summary: Mapping[str, Any], t: Texts) -> list[str]:
+    """Return how many pupils cannot be judged, on the list or not."""
+    count = str(summary.get("n_without_enough_data", "0"))
+    return [] if count == "0" else [t("screening.list.thin", count=count)]
 
 
 def _list_notes(summary: Mapping[str, Any], t: Texts) -> list[str]:
@@ -251,7 +259,7 @@ def _describe_basis(performance: Mapping[str, Any], t: Texts) -> str:
     capacity = performance.get("capacity")
     if capacity is None:
         return ""
-    rule = _describe_rule("hits", capacity, str(performance.get("unit") or "all"), t)
+    rule = _describe_rule("hits", capacity, _find_unit(performance), t)
     if not performance.get("n"):
         return t("screening.hits.basis_short", rule=rule)
     return t(
@@ -260,52 +268,3 @@ def _describe_basis(performance: Mapping[str, Any], t: Texts) -> str:
         cohorts=", ".join(performance.get("cohorts", ())),
         rule=rule,
     )
-
-
-def _describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
-    """Return the listed pupils with their reasons."""
-    numbers = sorted(
-        int(name.removeprefix("reason_")) for name in frame.columns if name.startswith("reason_")
-    )
-    short = _short_pseudonyms(frame["subject_id"].astype(str).to_list())
-    return [
-        {
-            "subject_id": str(row["subject_id"]),
-            "short_id": short[str(row["subject_id"])],
-            "school_unit": str(row["school_unit"]),
-            "rank": int(row["rank"]),
-            "risk": round(float(row["risk"]), 6),
-            "percent": format_percent(float(row["risk"]), t.language),
-            "width": round(100 * float(row["risk"]), 1),
-            "words": describe_risk(float(row["risk"]), t),
-            "reasons": [
-                _describe_reason(row, number, t)
-                for number in numbers
-                if pd.notna(row[f"reason_{number}"])
-            ],
-        }
-        for row in frame.to_dict("records")
-    ]
-
-
-def _describe_reason(row: Mapping[Any, Any], number: int, t: Texts) -> dict[str, Any]:
-    """Return one reason of one pupil."""
-    domain = row.get(f"domain_{number}")
-    text = str(row[f"reason_{number}"])
-    aside = _ASIDE.search(text)
-    return {
-        "text": text,
-        "main": text[: aside.start()] if aside else text,
-        "aside": aside.group().strip() if aside else "",
-        "area": t.named("domain", None if pd.isna(domain) else str(domain) or None),
-        "changeable": bool(row.get(f"changeable_{number}", False)),
-        "is_missing": bool(row.get(f"is_missing_{number}", False)),
-    }
-
-
-def _short_pseudonyms(subject_ids: Sequence[str]) -> dict[str, str]:
-    """Return short forms that tell the listed pupils apart, or the whole pseudonyms."""
-    short = {subject_id: shorten_pseudonym(subject_id) for subject_id in subject_ids}
-    if len(set(short.values())) == len(short):
-        return short
-    return {subject_id: subject_id for subject_id in subject_ids}

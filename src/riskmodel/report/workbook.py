@@ -36,10 +36,11 @@ _HEADER_ROW = 0
 def write_screening_workbook(
     data: Mapping[str, Any], path: Path, *, created: datetime | None = None
 ) -> None:
-    """Write the screening list as a workbook with three sheets.
+    """Write the screening list as a workbook.
 
     The first sheet says what the list is for and how far to trust it, the second holds the
-    list with a column for the team's decision, the third tells how to read it.
+    list with a column for the team's decision, the last tells how to read it. Between them
+    stands what has changed, where there is an earlier list.
 
     Parameters
     ----------
@@ -75,6 +76,10 @@ def write_screening_workbook(
         formats = _make_formats(workbook)
         _write_title_sheet(workbook.add_worksheet(t("workbook.sheet_title")), data, formats, t)
         _write_list_sheet(workbook.add_worksheet(t("workbook.sheet_list")), data, formats, t)
+        if data["change"] is not None:
+            _write_change_sheet(
+                workbook.add_worksheet(t("workbook.sheet_change")), data["change"], formats, t
+            )
         _write_read_sheet(workbook.add_worksheet(t("workbook.sheet_read")), data, formats, t)
         workbook.close()
 
@@ -158,14 +163,14 @@ def _write_list_sheet(
     sheet: Worksheet, data: Mapping[str, Any], formats: Mapping[str, Format], t: Texts
 ) -> None:
     """Write the list with filters, a frozen header and a column for the decision."""
-    columns = _list_columns(int(data["n_reasons"]), t)
+    columns = _list_columns(data, t)
     for number, (label, width, _) in enumerate(columns):
         sheet.set_column(number, number, width)
         sheet.write_string(_HEADER_ROW, number, label, formats["head"])
     sheet.set_row(_HEADER_ROW, 34)
     names = [name for _, _, name in columns]
     for row, pupil in enumerate(data["pupils"], start=_HEADER_ROW + 1):
-        sheet.set_row(row, _reason_height(pupil["reasons"]))
+        sheet.set_row(row, _row_height(pupil))
         for number, name in enumerate(names):
             _write_cell(sheet, row, number, _list_value(pupil, name, t), name, formats)
     last = _HEADER_ROW + len(data["pupils"])
@@ -177,41 +182,53 @@ def _write_list_sheet(
     _set_up_print(sheet, t, is_landscape=True)
 
 
-def _list_columns(n_reasons: int, t: Texts) -> list[tuple[str, float, str]]:
+def _list_columns(data: Mapping[str, Any], t: Texts) -> list[tuple[str, float, str]]:
     """Return heading, width and name of each column of the list."""
     columns = [
         (t("workbook.school"), 15.0, "school_unit"),
+        *([(t("workbook.class"), 9.0, "school_class")] if data["classes"] else []),
         (t("workbook.rank"), 9.0, "rank"),
         (t("workbook.pupil"), 12.0, "short_id"),
         (t("workbook.risk"), 10.0, "risk"),
         (t("workbook.words"), 14.0, "words"),
+        (t("workbook.certainty"), 15.0, "certainty"),
         (t("workbook.decision"), 17.0, "decision"),
         (t("workbook.comment"), 22.0, "comment"),
     ]
-    for number in range(1, n_reasons + 1):
-        columns.append((t("workbook.reason", number=number), _REASON_WIDTH, f"reason {number}"))
+    for number in range(1, int(data["n_reasons"]) + 1):
+        columns.append((t("workbook.reason", number=number), _REASON_WIDTH, f"reasons {number}"))
+    for number in range(1, int(data["n_protective"]) + 1):
+        heading = t("workbook.protective", number=number)
+        columns.append((heading, _REASON_WIDTH, f"protective {number}"))
+    columns.append((t("workbook.notes_column"), _REASON_WIDTH, "notes"))
     return [*columns, (t("workbook.pseudonym"), 36.0, "subject_id")]
 
 
 def _list_value(pupil: Mapping[str, Any], name: str, t: Texts) -> Any:
     """Return what stands in one column of a pupil's row, None for an empty cell."""
-    _, _, number = name.partition(" ")
+    kind, _, number = name.partition(" ")
+    if name == "notes":
+        return "\n".join(note["text"] for note in pupil["notes"])
+    if name == "certainty":
+        return pupil["certainty"] or pupil["doubt"]
     if not number:
         return pupil.get(name)
-    if len(pupil["reasons"]) < int(number):
+    if len(pupil[kind]) < int(number):
         return None
-    reason = pupil["reasons"][int(number) - 1]
+    reason = pupil[kind][int(number) - 1]
     lines = [reason["area"], reason["text"]]
     return "\n".join([*lines, *([t("workbook.changeable")] if reason["changeable"] else [])])
 
 
-def _reason_height(reasons: Sequence[Mapping[str, Any]]) -> float:
-    """Return the height of a row whose longest reason must be seen in full, in points."""
+def _row_height(pupil: Mapping[str, Any]) -> float:
+    """Return the height of a row whose longest cell must be seen in full, in points."""
+    width = int(_REASON_WIDTH - 2)
     lines = [
-        1 + -(-len(reason["text"]) // int(_REASON_WIDTH - 2)) + bool(reason["changeable"])
-        for reason in reasons
+        1 + -(-len(reason["text"]) // width) + bool(reason["changeable"])
+        for reason in (*pupil["reasons"], *pupil["protective"])
     ]
-    return 15.5 * max([2, *lines])
+    notes = sum(-(-len(note["text"]) // width) for note in pupil["notes"])
+    return 15.5 * max([2, notes, *lines])
 
 
 def _write_cell(
@@ -245,6 +262,38 @@ def _add_decisions(sheet: Worksheet, column: int, last: int, t: Texts) -> None:
             "error_message": t("workbook.decision_error"),
         },
     )
+
+
+def _write_change_sheet(
+    sheet: Worksheet, change: Mapping[str, Any], formats: Mapping[str, Format], t: Texts
+) -> None:
+    """Write what has changed since an earlier list, and who has left it."""
+    sheet.hide_gridlines(2)
+    columns = [
+        (t("workbook.school"), 15.0),
+        (t("workbook.pupil"), 12.0),
+        (t("screening.change.then"), 12.0),
+        (t("screening.change.now"), 12.0),
+        (t("screening.change.why"), 90.0),
+    ]
+    last = len(columns) - 1
+    sheet.write_string(0, 0, t("screening.change.title"), formats["heading"])
+    sheet.set_row(0, 24)
+    row = 1
+    for line in (*change["lines"], t("screening.change.note")):
+        sheet.merge_range(row, 0, row, last, line, formats["text"])
+        row += 1
+    row += 1
+    for number, (label, width) in enumerate(columns):
+        sheet.set_column(number, number, width)
+        sheet.write_string(row, number, label, formats["head"])
+    for pupil in change["left"]:
+        row += 1
+        values = (pupil["school_unit"], pupil["short_id"], pupil["then"], pupil["now"])
+        for number, value in enumerate((*values, "\n".join(pupil["why"]))):
+            sheet.write_string(row, number, value, formats["cell"])
+        sheet.set_row(row, 15.5 * sum(-(-len(line) // 88) for line in pupil["why"]))
+    _set_up_print(sheet, t, is_landscape=True)
 
 
 def _write_read_sheet(

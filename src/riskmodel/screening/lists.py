@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,23 @@ import pandas as pd
 
 from riskmodel.core.validation import check_columns, suggest_name
 from riskmodel.errors import UsageError
-from riskmodel.explanation.reasons import Reason
+from riskmodel.explanation.phrases import Reason
 from riskmodel.screening.specs import ScreeningSpec
+
+FACTS = (
+    "school_class",
+    "risk_lower",
+    "risk_upper",
+    "has_enough_data",
+    "possible_outcomes",
+    "is_new",
+)
+"""What the list may say of each pupil besides, in this order."""
+
+PROTECTIVE = "protective_"
+"""What the columns of a protective factor begin with."""
+
+_WEIGHTS = 5
 
 REQUIRED_COLUMNS = ("subject_id", "school_unit", "prediction_date", "risk")
 TIE_RULE = "risk descending, then subject_id ascending"
@@ -29,8 +45,11 @@ class ScreeningList:
     ----------
     frame : pandas.DataFrame
         One row per listed pupil: `subject_id`, `school_unit`, `prediction_date`, `rank`
-        (within the unit, from 1), `risk`, and for each reason ``i`` from 1: `reason_i`,
-        `domain_i` (missing where there are fewer), `changeable_i`, `is_missing_i` (booleans).
+        (within the unit, from 1), `risk`, those of `FACTS` that are known, and for each reason
+        ``i`` from 1: `reason_i`, `domain_i` (missing where there are fewer), `changeable_i`,
+        `is_missing_i` (booleans), `weight_i` (how much it counts, from 1 to 5, the largest
+        part that is shown of this pupil being 5; 0 where there is none); the same for each
+        protective factor, beginning with ``protective_``.
     units : pandas.DataFrame
         One row per school or team, or one for all: `unit`, `n_pupils`, `capacity`, `n_listed`,
         `is_tied_at_cut` (whether pupils of equal risk stand on both sides of the cut).
@@ -123,6 +142,7 @@ def build_screening_list(
     spec: ScreeningSpec,
     *,
     schools: Sequence[str] = (),
+    facts: pd.DataFrame | None = None,
 ) -> ScreeningList:
     """Choose the pupils with the highest risk, each with its main reasons.
 
@@ -138,6 +158,8 @@ def build_screening_list(
         How many, at which prediction date, and what is shown.
     schools : sequence of str, optional
         Schools that must be told of even if they have no pupil, where the unit is the school.
+    facts : pandas.DataFrame, optional
+        Columns of `FACTS`, with the index of the chosen rows.
 
     Returns
     -------
@@ -151,13 +173,18 @@ def build_screening_list(
 
     Notes
     -----
-    A reason is shown only if it raises the risk (contribution above 0) and neither its domain
-    nor its feature is withheld. A capacity above the number of pupils lists them all and
-    says so.
+    A reason is shown only if it raises the risk (contribution above 0), a protective factor if it
+    lowers it and is not missing, which is no strength; and neither its domain nor its feature is
+    withheld. Weights are coarse and relative
+    to what is shown, so that no withheld part follows from the risk and the others. A capacity
+    above the number of pupils lists them all and says so.
     """
     selected = select_pupils(rows, spec)
     texts = _reasons_of(selected, rows, reasons)
     frame = selected[["subject_id", "school_unit", "prediction_date", "rank", "risk"]]
+    if facts is not None:
+        told = [name for name in FACTS if name in facts.columns]
+        frame = frame.join(facts.loc[selected.index, told])
     frame = frame.reset_index(drop=True)
     frame = pd.concat([frame, _reason_columns(texts, spec)], axis=1)
     return ScreeningList(frame, _describe_units(choose_rows(rows, spec), spec, schools), spec)
@@ -249,23 +276,69 @@ def _reasons_of(
 
 
 def _reason_columns(texts: Sequence[Sequence[Reason]], spec: ScreeningSpec) -> pd.DataFrame:
-    """Return the columns of the first reasons that may be shown."""
-    shown = [
-        [reason for reason in of_one if reason.contribution > 0 and not _is_withheld(reason, spec)]
-        for of_one in texts
+    """Return the columns of the first reasons and protective factors that may be shown."""
+    shown = [may_read(of_one, spec) for of_one in texts]
+    raising = [
+        [reason for reason in of_one if reason.contribution > 0][: spec.n_reasons]
+        for of_one in shown
+    ]
+    protecting = [
+        [reason for reason in of_one if reason.is_protective and not reason.is_missing][
+            : spec.n_protective
+        ]
+        for of_one in shown
+    ]
+    largest = [
+        max((abs(reason.contribution) for reason in (*up, *down)), default=1.0)
+        for up, down in zip(raising, protecting, strict=True)
     ]
     columns: dict[str, Any] = {}
-    for number in range(1, spec.n_reasons + 1):
-        picked = [of_one[number - 1] if len(of_one) >= number else None for of_one in shown]
-        columns[f"reason_{number}"] = pd.Series([p and p.text for p in picked], dtype="str")
-        columns[f"domain_{number}"] = pd.Series([p and p.domain for p in picked], dtype="str")
-        columns[f"changeable_{number}"] = pd.Series(
-            [p is not None and bool(p.changeable) for p in picked], dtype="bool"
-        )
-        columns[f"is_missing_{number}"] = pd.Series(
-            [p is not None and bool(p.is_missing) for p in picked], dtype="bool"
-        )
+    for prefix, chosen, count in (
+        ("", raising, spec.n_reasons),
+        (PROTECTIVE, protecting, spec.n_protective),
+    ):
+        for number in range(1, count + 1):
+            picked = [of_one[number - 1] if len(of_one) >= number else None for of_one in chosen]
+            columns |= _describe_reasons(f"{prefix}{{}}_{number}", picked, largest)
     return pd.DataFrame(columns)
+
+
+def _describe_reasons(
+    name: str, picked: Sequence[Reason | None], largest: Sequence[float]
+) -> dict[str, Any]:
+    """Return the columns of every pupil's reason of one number."""
+    weights = [
+        0 if one is None else math.ceil(_WEIGHTS * abs(one.contribution) / most)
+        for one, most in zip(picked, largest, strict=True)
+    ]
+    flags = {
+        "changeable": [one is not None and bool(one.changeable) for one in picked],
+        "is_missing": [one is not None and bool(one.is_missing) for one in picked],
+    }
+    return {
+        name.format("reason"): pd.Series([one and one.text for one in picked], dtype="str"),
+        name.format("domain"): pd.Series([one and one.domain for one in picked], dtype="str"),
+        **{name.format(key): pd.Series(values, dtype="bool") for key, values in flags.items()},
+        name.format("weight"): pd.Series(weights, dtype="int64"),
+    }
+
+
+def may_read(reasons: Sequence[Reason], spec: ScreeningSpec) -> list[Reason]:
+    """Return the reasons that a list's readers may see.
+
+    Parameters
+    ----------
+    reasons : sequence of Reason
+        Of one pupil.
+    spec : ScreeningSpec
+        What is withheld.
+
+    Returns
+    -------
+    list of Reason
+        In the given order.
+    """
+    return [reason for reason in reasons if not _is_withheld(reason, spec)]
 
 
 def _is_withheld(reason: Reason, spec: ScreeningSpec) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pandas as pd
@@ -47,6 +48,38 @@ class LimitSpec(Spec):
     oldest_model_months: int | None = Field(default=None, ge=1)
 
 
+class EvidenceSpec(Spec):
+    """When a pupil's data are too thin, or too unlike the training pupils', to go by.
+
+    `largest_missing_share` is of the features that the model uses; `most_unlike` is how many of
+    them may lie outside the range that the training pupils had.
+    """
+
+    largest_missing_share: float = Field(default=0.5, gt=0, le=1)
+    most_unlike: int = Field(default=1, ge=0)
+
+
+class ConformalSpec(Spec):
+    """Sets of possible outcomes that are to hold the true one in a share `level` of each group.
+
+    `by` names a pupil's attribute, such as ``parental_education``; without it all are one group.
+    """
+
+    level: float = Field(default=0.9, gt=0.5, lt=1)
+    by: str | None = None
+
+
+class EarlierSpec(Spec):
+    """What a list is compared with: an earlier prediction point, of this run or of another.
+
+    `run` is the folder of another run of the same pupils under the same key; `point` is its
+    prediction point, or one of this run's.
+    """
+
+    point: str
+    run: Path | None = None
+
+
 class ScreeningSpec(Spec):
     """Whom a list is for and how many it may hold.
 
@@ -57,7 +90,8 @@ class ScreeningSpec(Spec):
     latest prediction date is taken. Reasons from `withheld_domains` or `withheld_features`
     count in the risk and are not shown: health records have a secrecy of their own. Each of
     `views` gets files of its own, with what that role may read. `limits` say when no list is
-    made.
+    made, `evidence` when a single pupil's data are too thin. `earlier` names the list to compare
+    with; without it, it is that of the same cohort's previous prediction point, if there is one.
     """
 
     cohort: str | None = None
@@ -67,11 +101,15 @@ class ScreeningSpec(Spec):
     capacity_overall: Capacity | None = None
     teams: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     n_reasons: int = Field(default=3, ge=1, le=10)
+    n_protective: int = Field(default=2, ge=0, le=10)
     language: Literal["sv", "en"] = "sv"
     withheld_domains: tuple[str, ...] = ("mental_health",)
     withheld_features: tuple[str, ...] = ()
     views: dict[ViewName, ViewSpec] = Field(default_factory=dict)
     limits: LimitSpec = LimitSpec()
+    evidence: EvidenceSpec = EvidenceSpec()
+    conformal: ConformalSpec | None = None
+    earlier: EarlierSpec | None = None
 
     @model_validator(mode="after")
     def _check_capacity(self) -> Self:

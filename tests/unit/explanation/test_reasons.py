@@ -10,7 +10,8 @@ import pytest
 
 from riskmodel.errors import UsageError
 from riskmodel.explanation.contributions import Explanation, explain
-from riskmodel.explanation.reasons import Reason, group_by_domain, reason_texts
+from riskmodel.explanation.phrases import Reason
+from riskmodel.explanation.reasons import reason_texts
 from riskmodel.explanation.wording import TEXTS, write_value
 from riskmodel.features.catalogue import load_catalogue
 from riskmodel.features.specs import FeatureInfo, feature_infos
@@ -131,16 +132,6 @@ def test_infos_may_be_dictionaries_or_absent() -> None:
     assert as_dictionaries == reason_texts(EXPLANATION, X, INFOS)
     first, _, _ = reason_texts(EXPLANATION, X, ())
     assert (first[0].text, first[0].domain) == ("fails: 3", "")
-
-
-def test_reasons_group_by_domain() -> None:
-    _, second, _ = reason_texts(EXPLANATION, X, INFOS, n_protective=1)
-    grouped = group_by_domain(second)
-    assert {domain: len(reasons) for domain, reasons in grouped.items()} == {
-        "school_attendance": 1,
-        "mental_health": 1,
-        "results": 1,
-    }
 
 
 @pytest.mark.parametrize(

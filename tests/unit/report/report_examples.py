@@ -5,6 +5,8 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from riskmodel.features.history import Histories
+
 REASONS = [
     ("Frånvaro: 24,5\u00a0% de senaste 30 dagarna (6,1\u00a0% i genomsnitt i jämförelsegruppen)",
      "school_attendance", True),
@@ -39,6 +41,12 @@ RUN = {
     },
 }
 
+PROTECTIVE = [
+    ("Betygspoäng i engelska: 17,5\u00a0poäng förra läsåret (14,1\u00a0poäng i genomsnitt)",
+     "results", False),
+    ("Närvaro i idrott: 100\u00a0% det här läsåret", "school_attendance", True),
+]  # fmt: skip
+
 PERFORMANCE = {
     "precision": {"value": 0.56, "lower": 0.49, "upper": 0.63, "method": "test"},
     "recall": {"value": 0.43, "lower": 0.38, "upper": 0.48, "method": "test"},
@@ -67,22 +75,87 @@ def make_screening_frame(n_schools=4, per_school=5, n_reasons=3):
                 "rank": rank,
                 "risk": float(risk),
             }
+            record |= {
+                "school_class": "9A" if rank % 2 else "9B",
+                "risk_lower": max(float(risk) - 0.07, 0.0),
+                "risk_upper": min(float(risk) + 0.06, 1.0),
+                "has_enough_data": rank != 4,
+                "possible_outcomes": "either" if rank == 2 else "does_not_complete",
+                "is_new": rank == 3,
+            }
             picked = generator.permutation(len(REASONS))[: generator.integers(1, n_reasons + 1)]
-            for number in range(1, n_reasons + 1):
-                text, domain, changeable = (
-                    REASONS[picked[number - 1]] if number <= len(picked) else (None, None, False)
-                )
-                record |= {
-                    f"reason_{number}": text,
-                    f"domain_{number}": domain,
-                    f"changeable_{number}": changeable,
-                    f"is_missing_{number}": text is not None and "saknas" in text,
-                }
+            reasons = [REASONS[number] for number in picked]
+            record |= make_reasons("", reasons, n_reasons, first_weight=5)
+            record |= make_reasons("protective_", PROTECTIVE[: rank % 3], 2, first_weight=3)
             records.append(record)
-    columns = ["subject_id", "school_unit", "prediction_date", "rank", "risk"]
-    for number in range(1, n_reasons + 1):
-        columns += [f"{name}_{number}" for name in ("reason", "domain", "changeable", "is_missing")]
-    return pd.DataFrame(records, columns=columns)
+    return pd.DataFrame(records)
+
+
+def make_reasons(prefix, reasons, count, first_weight):
+    record = {}
+    for number in range(1, count + 1):
+        text, domain, changeable = (
+            reasons[number - 1] if number <= len(reasons) else (None, None, False)
+        )
+        record |= {
+            f"{prefix}reason_{number}": text,
+            f"{prefix}domain_{number}": domain,
+            f"{prefix}changeable_{number}": changeable,
+            f"{prefix}is_missing_{number}": text is not None and "saknas" in text,
+            f"{prefix}weight_{number}": 0 if text is None else max(first_weight - number + 1, 1),
+        }
+    return record
+
+
+def make_change():
+    new = [(1000 * school + 3, True) for school in range(4)]
+    left = [(1000 * school + 90 + number, False) for school in range(4) for number in range(2)]
+    causes = ("risk_fell", "others_rose", "not_screened")
+    rows = [
+        {
+            "subject_id": make_subject_id(number),
+            "school_unit": f"Övningsskolan {number // 1000 + 1}",
+            "is_new": is_new,
+            "risk": None if cause == "not_screened" else 0.31,
+            "earlier_risk": 0.44,
+            "cause": cause,
+            "moved_1": None if cause == "not_screened"
+            else "Frånvaro: 6,0\u00a0% de senaste 30 dagarna (tidigare 24,5\u00a0%)",
+            "moved_domain_1": None if cause == "not_screened" else "school_attendance",
+        }
+        for place, (number, is_new) in enumerate([*new, *left])
+        for cause in [None if is_new else causes[place % 3]]
+    ]  # fmt: skip
+    summary = {"earlier_date": "2026-09-15", "share_stayed": 0.75, "share_new": 0.2}
+    return summary, pd.DataFrame(rows)
+
+
+def make_histories(n_schools=4, per_school=5, n_periods=10):
+    generator = np.random.default_rng(9)
+    subjects = [
+        make_subject_id(1000 * school + rank)
+        for school in range(n_schools)
+        for rank in range(1, per_school + 1)
+    ]
+    end = pd.Timestamp("2026-11-01")
+    absence = [
+        {
+            "subject_id": subject,
+            "start": (end - pd.Timedelta(days=28 * number)).date(),
+            "end": (end - pd.Timedelta(days=28 * (number - 1))).date(),
+            "absence_share": np.nan if number in (4, 5) else float(generator.beta(1, 8)),
+        }
+        for number in range(n_periods, 0, -1)
+        for subject in subjects
+    ]
+    grades = [
+        {"subject_id": subject, "school_year": 8, "term": term, "subject": name,
+         "grade": str(generator.choice(list("ABCDEF")))}
+        for subject in subjects
+        for term in ("HT", "VT")
+        for name in ("EN", "MA", "SV")
+    ]  # fmt: skip
+    return Histories(pd.DataFrame(absence), pd.DataFrame(grades))
 
 
 def make_summary(**changes):
@@ -92,6 +165,8 @@ def make_summary(**changes):
         "capacity": 5,
         "unit": "school",
         "n_reasons": 3,
+        "n_protective": 2,
+        "n_without_enough_data": "14",
         "language": "sv",
         "withheld_domains": ["mental_health"],
         "tie_rule": "risk descending, then subject_id ascending",

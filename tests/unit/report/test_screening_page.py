@@ -3,7 +3,8 @@ import re
 import pytest
 
 from riskmodel.report.language import load_texts
-from riskmodel.report.screening_page import collect_screening, describe_risk, render_screening
+from riskmodel.report.screening_page import collect_screening, render_screening
+from riskmodel.report.screening_pupils import describe_risk
 
 
 @pytest.fixture
@@ -14,6 +15,8 @@ def collect(examples):
             "summary": examples.make_summary(),
             "run": examples.RUN,
             "performance": examples.PERFORMANCE,
+            "change": examples.make_change(),
+            "histories": examples.make_histories(),
         } | changes
         frame, summary = arguments.pop("frame"), arguments.pop("summary")
         return collect_screening(frame, summary, **arguments)
@@ -105,14 +108,80 @@ def test_an_empty_list_says_what_to_do(collect, examples):
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_is_odd_about_the_list_is_said(collect, examples, name, text, count):
     counts = dict.fromkeys(("n_units_wholly_listed", "n_units_empty", "n_units_tied_at_cut"), 0)
-    data = collect(summary=examples.make_summary(**(counts | {name: count})))
+    counts |= {"n_without_enough_data": "0", name: count}
+    data = collect(summary=examples.make_summary(**counts))
     assert any(text in note for note in data["list_notes"])
     assert len(data["list_notes"]) == 2  # and that health data are withheld
 
 
 def test_withholding_is_told_only_where_something_is_withheld(collect, examples):
-    data = collect(summary=examples.make_summary(withheld_domains=[], n_units_wholly_listed=0))
+    changes = {"n_units_wholly_listed": 0, "n_without_enough_data": "0"}
+    data = collect(summary=examples.make_summary(withheld_domains=[], **changes))
     assert data["list_notes"] == []
+
+
+def test_pupils_who_cannot_be_judged_are_told_of_listed_or_not(collect, examples):
+    notes = collect(summary=examples.make_summary(n_without_enough_data="<10"))["list_notes"]
+    assert any("För <10 av alla elever" in note for note in notes)
+
+
+def test_a_pupil_with_thin_data_has_a_word_in_place_of_an_interval(collect):
+    thin, other = (
+        next(pupil for pupil in collect()["pupils"] if pupil["rank"] == rank) for rank in (4, 1)
+    )
+    assert (thin["certainty"], thin["doubt"]) == ("", "underlaget räcker inte")
+    assert "Kontrollera uppgifterna" in thin["notes"][0]["text"]
+    assert (other["doubt"], other["notes"]) == ("", [])
+    assert re.fullmatch(r"\d+–\d+\u00a0%", other["certainty"])
+
+
+def test_a_set_of_both_outcomes_is_said_and_a_single_outcome_is_not(collect):
+    notes = {pupil["rank"]: pupil["notes"] for pupil in collect()["pupils"]}
+    assert [note["kind"] for note in notes[2]] == ["sets"]
+    assert notes[5] == []
+
+
+def test_who_has_left_stands_with_the_reason(collect):
+    change = collect()["change"]
+    assert len(change["left"]) == 8
+    gone = [one for one in change["left"] if one["now"] == "ingår inte"]
+    assert gone
+    assert all(one["why"] == ["Eleven finns inte längre i urvalet."] for one in gone)
+    assert any("tidigare 24,5" in line for one in change["left"] for line in one["why"])
+    assert len(change["moved"]) == 4
+
+
+def test_without_an_earlier_list_nothing_is_said_of_change(collect):
+    data = collect(change=None)
+    assert data["change"] is None
+    assert 'id="change"' not in render_screening(data)
+
+
+def test_cards_hold_what_was_known_over_time(collect):
+    cards = collect()["cards"]
+    assert len(cards["periods"]) == 10
+    assert cards["periods"][-1].replace("\u00a0", " ") == "4 okt – 31 okt"
+    first = cards["pupils"][0]
+    assert first["absence"].count(None) == 2
+    assert first["grades"]["terms"] == ["hösttermin åk 8", "vårtermin åk 8"]
+    assert [line[0] for line in first["grades"]["lines"]] == ["EN", "MA", "SV"]
+    areas = [entry["area"] for entry in first["raising"]]
+    assert len(areas) == len(set(areas))
+
+
+def test_cards_without_histories_have_no_tables(collect):
+    cards = collect(histories=None)["cards"]
+    assert cards["periods"] == []
+    assert all(one["absence"] == [] and one["grades"] is None for one in cards["pupils"])
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("school", "varje skola"), ("team", "varje team"), ("all", "de elever")]
+)
+def test_the_lead_fits_the_unit(collect, examples, unit, expected):
+    lead = collect(summary=examples.make_summary(unit=unit))["lead"]
+    assert expected in lead
+    assert ("varje skola" in lead) == (unit == "school")
 
 
 def test_a_missing_legal_basis_is_a_warning(collect, examples):

@@ -14,6 +14,7 @@ def data(examples):
         examples.make_summary(),
         run=examples.RUN,
         performance=examples.PERFORMANCE,
+        change=examples.make_change(),
     )
 
 
@@ -27,8 +28,8 @@ def cells(sheet):
     return [cell.value for row in sheet.iter_rows() for cell in row if cell.value is not None]
 
 
-def test_the_workbook_has_its_three_sheets(book):
-    assert book.sheetnames == ["Om listan", "Listan", "Så läser du listan"]
+def test_the_workbook_has_its_sheets(book):
+    assert book.sheetnames == ["Om listan", "Listan", "Ändringar", "Så läser du listan"]
 
 
 def test_the_title_sheet_tells_what_the_list_is(book, examples):
@@ -64,17 +65,39 @@ def test_a_reason_stands_with_its_area_and_what_support_can_change(book, data):
 
 def test_the_whole_pseudonym_is_not_printed(book):
     sheet = book["Listan"]
-    assert sheet.print_area == "'Listan'!$A$1:$J$21"
-    assert sheet.cell(1, 11).value == "Hela pseudonymen"
+    head = [cell.value for cell in sheet[1]]
+    assert head[-1] == "Hela pseudonymen"
+    last = sheet.cell(1, len(head) - 1).column_letter
+    assert sheet.print_area == f"'Listan'!$A$1:${last}$21"
 
 
 def test_the_list_can_be_filtered_and_keeps_its_header(book):
     sheet = book["Listan"]
     assert sheet.auto_filter.ref == f"A1:{sheet.cell(1, sheet.max_column).coordinate[:-1]}21"
-    assert sheet.freeze_panes == "D2"
+    head = [cell.value for cell in sheet[1]]
+    assert sheet.freeze_panes == f"{sheet.cell(1, head.index('Beräknad risk') + 1).column_letter}2"
     assert sheet.print_title_rows == "$1:$1"
     assert sheet.page_setup.orientation == "landscape"
     assert sheet.page_setup.paperSize == 9
+
+
+def test_class_certainty_and_notes_stand_beside_the_pupil(book, data):
+    sheet = book["Listan"]
+    head = [cell.value for cell in sheet[1]]
+    for row, pupil in enumerate(data["pupils"], start=2):
+        values = {name: sheet.cell(row, head.index(name) + 1).value for name in head}
+        assert values["Klass"] == pupil["school_class"]
+        assert values["Osäkerhet"] == (pupil["certainty"] or "underlaget räcker inte")
+        assert (values["Att veta"] or "").split("\n")[0] == (
+            pupil["notes"][0]["text"] if pupil["notes"] else ""
+        )
+        assert (values["Talar för (1)"] is None) == (not pupil["protective"])
+
+
+def test_those_who_left_have_a_sheet_of_their_own(book, data):
+    text = cells(book["Ändringar"])
+    assert "Listan jämförs med den som samma regel gav den 15\u00a0september\u00a02026." in text
+    assert all(pupil["short_id"] in text for pupil in data["change"]["left"])
 
 
 def test_decisions_are_chosen_from_a_list(book):

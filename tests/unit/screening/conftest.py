@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from riskmodel.explanation.reasons import Reason
+from riskmodel.explanation.phrases import Reason
 
 
 @pytest.fixture

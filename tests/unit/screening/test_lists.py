@@ -71,7 +71,10 @@ def test_no_rows_give_an_empty_list_with_its_columns(make_rows):
     result = build_screening_list(make_rows().head(0), no_reasons, ScreeningSpec(n_reasons=1))
     assert result.frame.columns.to_list() == [
         "subject_id", "school_unit", "prediction_date", "rank", "risk", "reason_1", "domain_1",
-        "changeable_1", "is_missing_1",
+        "changeable_1", "is_missing_1", "weight_1", *(
+            f"protective_{name}_{number}" for number in (1, 2)
+            for name in ("reason", "domain", "changeable", "is_missing", "weight")
+        ),
     ]  # fmt: skip
     assert result.to_dict()["n_listed"] == 0
 
@@ -193,3 +196,45 @@ def test_the_list_does_not_depend_on_the_order_of_rows(data, capacity, seed):
         assert len(listed) == min(spec.capacity_of(len(group)), len(group))
         left_out = group[~group["subject_id"].isin(listed["subject_id"])]
         assert left_out.empty or left_out["risk"].max() <= listed["risk"].min()
+
+
+def test_protective_factors_stand_apart_and_a_missing_value_is_none(make_rows, make_reason):
+    reasons = [
+        make_reason("up", contribution=0.8),
+        make_reason("gap", contribution=-0.9, is_missing=True),
+        make_reason("down", contribution=-0.4),
+    ]
+    result = build_screening_list(
+        make_rows(), lambda rows: [reasons] * len(rows), ScreeningSpec(n_reasons=2)
+    )
+    first = result.frame.iloc[0]
+    assert (first["reason_1"], first["weight_1"]) == ("up", 5)
+    assert first["reason_2"] is pd.NA or pd.isna(first["reason_2"])
+    assert (first["protective_reason_1"], first["protective_weight_1"]) == ("down", 3)
+    assert pd.isna(first["protective_reason_2"])
+
+
+def test_weights_do_not_depend_on_what_is_withheld(make_rows, make_reason):
+    def weigh(hidden):
+        reasons = [
+            make_reason("hidden", domain="mental_health", contribution=hidden),
+            make_reason("one", contribution=0.6),
+            make_reason("two", contribution=0.3),
+        ]
+        result = build_screening_list(make_rows(), lambda rows: [reasons] * len(rows),
+                                      ScreeningSpec())  # fmt: skip
+        return result.frame[["weight_1", "weight_2", "weight_3"]].to_numpy().tolist()
+
+    assert weigh(0.01) == weigh(5.0) == weigh(-5.0)
+    assert weigh(1.0)[0] == [5, 3, 0]
+
+
+def test_facts_stand_in_their_order_and_with_their_pupils(make_rows):
+    rows = make_rows()
+    facts = pd.DataFrame(
+        {"is_new": rows["risk"] > 0.5, "risk_lower": rows["risk"] / 2}, index=rows.index
+    )
+    frame = build_screening_list(rows, no_reasons, ScreeningSpec(), facts=facts).frame
+    assert frame.columns.to_list()[5:7] == ["risk_lower", "is_new"]
+    assert (frame["is_new"] == (frame["risk"] > 0.5)).all()
+    assert (frame["risk_lower"] == frame["risk"] / 2).all()

@@ -1,0 +1,82 @@
+"""What moved a pupil's risk between two dates, in words for those who work with the pupil."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from riskmodel.errors import UsageError
+from riskmodel.explanation.contributions import Explanation
+from riskmodel.explanation.phrases import Infos, Phrases, Reason
+from riskmodel.explanation.reasons import LEAST_CONTRIBUTION
+from riskmodel.explanation.wording import Language
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """The features of some pupils at one date, and what each adds to their risks.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of the rows of `X`.
+    X : pandas.DataFrame of shape (n, p)
+        The features; NaN where missing.
+    """
+
+    explanation: Explanation
+    X: pd.DataFrame
+
+
+def movement_texts(
+    before: Explained, after: Explained, infos: Infos, *, language: Language = "sv"
+) -> list[list[Reason]]:
+    """Return for each pupil what moved the risk, the largest movement first.
+
+    Parameters
+    ----------
+    before, after : Explained
+        The same pupils, in the same order, at two dates. The models may differ.
+    infos : sequence of FeatureInfo or of their dictionaries
+        Names, windows and units.
+    language : {"sv", "en"}, default "sv"
+        The reader's.
+
+    Returns
+    -------
+    list of list of Reason
+        `contribution` is by how much the feature's part of the log-odds has moved: above 0 it
+        has raised the risk. The text says what the value is now and what it was.
+
+    Raises
+    ------
+    UsageError
+        If the numbers of pupils differ.
+
+    Notes
+    -----
+    Only features that both models were given are told of. Where the two models differ, a part
+    may move although its value does not; such a movement is told of too.
+    """
+    old, new = before.explanation.merge_flags(), after.explanation.merge_flags()
+    if len(old.contributions) != len(new.contributions):
+        raise UsageError(
+            f"`before` must have the {len(new.contributions)} pupils of `after`, got "
+            f"{len(old.contributions)}. Give the same pupils in the same order."
+        )
+    names = tuple(name for name in new.feature_names if name in set(old.feature_names))
+    was = old.contributions[:, [old.feature_names.index(name) for name in names]]
+    moved = new.contributions[:, [new.feature_names.index(name) for name in names]] - was
+    earlier = Phrases(before.X, names, infos, language)
+    now = Phrases(after.X, names, infos, language)
+    order = np.argsort(-np.abs(moved), axis=1, kind="stable")
+    return [
+        [
+            now.make_reason(row, column, moved[row, column], earlier.write_value(row, column))
+            for column in columns
+            if abs(moved[row, column]) >= LEAST_CONTRIBUTION
+        ]
+        for row, columns in enumerate(order.tolist())
+    ]

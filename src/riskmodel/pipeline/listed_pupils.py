@@ -1,0 +1,323 @@
+"""What a list says of each pupil besides the risk: how sure it is, what changed, what was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.config.models import RunConfig
+from riskmodel.core.validation import check_columns
+from riskmodel.core.windows import is_before
+from riskmodel.engine.session import open_engine
+from riskmodel.errors import UsageError
+from riskmodel.evaluation.conformal import ConformalSets, find_conformal_sets
+from riskmodel.evaluation.risk_intervals import find_risk_intervals
+from riskmodel.explanation.contributions import explain
+from riskmodel.explanation.movements import Explained, movement_texts
+from riskmodel.explanation.phrases import Reason
+from riskmodel.features.history import Histories, read_histories
+from riskmodel.features.schemas import feature_schemas
+from riskmodel.features.specs import FLAG_SUFFIX
+from riskmodel.models.risk_model import RiskModel
+from riskmodel.pipeline import artifacts
+from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.assessment import load_chosen, read_chosen_predictions
+from riskmodel.pipeline.data import read_tables
+from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
+from riskmodel.screening.changes import ListChange, compare_lists
+from riskmodel.screening.evidence import assess_evidence
+from riskmodel.screening.specs import ScreeningSpec
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPupils:
+    """All pupils of one prediction date with the model that scored them.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        As in `select_pupils`.
+    inputs : pandas.DataFrame
+        Their features, with the index of `rows`.
+    model : RiskModel
+        The chosen one.
+    """
+
+    rows: pd.DataFrame
+    inputs: pd.DataFrame
+    model: RiskModel
+
+
+def score_point(folder: RunFolder, table: ModellingTable, point: str) -> ScoredPupils:
+    """Score every pupil of a prediction point with the model chosen for it.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run's folder.
+    table : ModellingTable
+        Labels and inputs of all points.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    ScoredPupils
+        Of all cohorts.
+    """
+    part = table.select(table.labels["point"].eq(point))
+    model = load_chosen(folder, point)
+    kept = ["school_unit", "school_class", "cohort", "point", "split", "label"]
+    rows = part.labels[[*KEYS, *(name for name in kept if name in part.labels.columns)]]
+    return ScoredPupils(rows.assign(risk=model.predict_risk(part.inputs)), part.inputs, model)
+
+
+def describe_evidence(
+    scored: ScoredPupils, current: pd.DataFrame, spec: ScreeningSpec
+) -> pd.DataFrame:
+    """Tell for each pupil of the date whether there is enough to go by.
+
+    Parameters
+    ----------
+    scored : ScoredPupils
+        All cohorts.
+    current : pandas.DataFrame
+        The rows of the list's date.
+    spec : ScreeningSpec
+        When data are too thin.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `assess_evidence`, with the index of `current`.
+    """
+    trained = scored.rows["split"].eq("train") & scored.rows["label"].notna()
+    names = [name for name in scored.model.inputs if not name.endswith(FLAG_SUFFIX)]
+    return assess_evidence(
+        scored.inputs[trained], scored.inputs.loc[current.index], names, spec.evidence
+    )
+
+
+def describe_certainty(
+    config: RunConfig, folder: RunFolder, selected: pd.DataFrame, spec: ScreeningSpec
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Find for each listed pupil an interval and, where asked for, the possible outcomes.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+    folder : RunFolder
+        The run's folder.
+    selected : pandas.DataFrame
+        The listed rows, with `risk`.
+    spec : ScreeningSpec
+        Point and conformal sets.
+
+    Returns
+    -------
+    facts : pandas.DataFrame
+        `risk_lower`, `risk_upper` and `possible_outcomes`, with the index of `selected`.
+    summary : dict
+        JSON values: `interval` (`level`, `method`, `reason`) and `conformal` (`level`, `by`,
+        and the coverage of each group), null where not asked for.
+    """
+    earlier = read_chosen_predictions(config, folder)
+    earlier = earlier[earlier["point"] == spec.point]
+    level, minimum = config.evaluation.level, config.evaluation.minimum_count
+    risk = selected["risk"].to_numpy(dtype="float64")
+    found = find_risk_intervals(earlier, risk, level=level, minimum_count=minimum)
+    facts = pd.DataFrame(
+        {"risk_lower": found.lower, "risk_upper": found.upper}, index=selected.index
+    )
+    summary: dict[str, Any] = {
+        "interval": {"level": level, "method": found.method, "reason": found.reason},
+        "conformal": None,
+    }
+    if spec.conformal is not None:
+        sets = _find_sets(folder, earlier, selected, spec, minimum)
+        facts["possible_outcomes"] = pd.Series(sets.outcomes, index=facts.index, dtype="str")
+        summary["conformal"] = {
+            "level": sets.level,
+            "by": spec.conformal.by,
+            "coverage": list(sets.coverage),
+        }
+    return facts, summary
+
+
+def _find_sets(
+    folder: RunFolder,
+    earlier: pd.DataFrame,
+    selected: pd.DataFrame,
+    spec: ScreeningSpec,
+    minimum_count: int,
+) -> ConformalSets:
+    """Return the sets of possible outcomes within the groups asked for."""
+    assert spec.conformal is not None
+    by = spec.conformal.by
+
+    def find_groups(rows: pd.DataFrame) -> pd.Series:
+        """Return the group of each row, one for all where there is no attribute."""
+        if by is None:
+            return pd.Series("", index=rows.index)
+        attributes = read_attributes(folder, rows)
+        check_columns(list(attributes.columns), (by,), where="screening.conformal.by")
+        return attributes[by]
+
+    return find_conformal_sets(
+        earlier.assign(group=find_groups(earlier)),
+        selected["risk"].to_numpy(dtype="float64"),
+        find_groups(selected),
+        level=spec.conformal.level,
+        minimum_count=minimum_count,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The pupils of a list beside those of an earlier date.
+
+    Parameters
+    ----------
+    now, earlier : ScoredPupils
+        Of the two dates only.
+    spec : ScreeningSpec
+        Its language is the reader's.
+    """
+
+    now: ScoredPupils
+    earlier: ScoredPupils
+    spec: ScreeningSpec
+
+    def for_view(self, spec: ScreeningSpec) -> ListChange:
+        """Return what has changed, as one role may read it.
+
+        Parameters
+        ----------
+        spec : ScreeningSpec
+            With what is withheld.
+
+        Returns
+        -------
+        ListChange
+            Who is new and who has left.
+        """
+        return compare_lists(self.now.rows, self.earlier.rows, self._find_movements, spec)
+
+    def _find_movements(self, subjects: Sequence[str]) -> Mapping[str, Sequence[Reason]]:
+        """Return what moved the risks of those who were scored at both dates."""
+        places = [
+            pd.Series(one.rows.index, index=one.rows["subject_id"])
+            for one in (self.now, self.earlier)
+        ]
+        both = [name for name in subjects if all(name in place.index for place in places)]
+        if not both:
+            return {}
+        after, before = (
+            _explain(one, place.loc[both].to_list())
+            for one, place in zip((self.now, self.earlier), places, strict=True)
+        )
+        infos = self.now.model.infos
+        texts = movement_texts(before, after, infos, language=self.spec.language)
+        return dict(zip(both, texts, strict=True))
+
+
+def _explain(scored: ScoredPupils, index: list[Any]) -> Explained:
+    """Return some pupils' features with what each adds to their risks."""
+    inputs = scored.inputs.loc[index, list(scored.model.feature_names)]
+    return Explained(explain(scored.model, inputs), inputs)
+
+
+def find_comparison(
+    config: RunConfig,
+    folder: RunFolder,
+    table: ModellingTable,
+    scored: ScoredPupils,
+    current: pd.DataFrame,
+    spec: ScreeningSpec,
+) -> Comparison | None:
+    """Find the earlier date that this list is compared with.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+    folder : RunFolder
+        The run's folder.
+    table : ModellingTable
+        Labels and inputs of all points.
+    scored : ScoredPupils
+        This point's pupils.
+    current : pandas.DataFrame
+        The rows of the list's date.
+    spec : ScreeningSpec
+        Names the earlier point or run, if any.
+
+    Returns
+    -------
+    Comparison or None
+        None where there is no earlier date of the same cohort and none was asked for.
+
+    Raises
+    ------
+    UsageError
+        If the date that was asked for has no pupils of the cohort, or is not earlier.
+    """
+    cohort, moment = current["cohort"].iloc[0], current["prediction_date"].max()
+    if spec.earlier is not None and spec.earlier.run is not None:
+        folder = RunFolder(spec.earlier.run)
+        table = read_modelling_table(config, folder)
+    labels = table.labels
+    before = labels[labels["cohort"].eq(cohort) & is_before(labels["prediction_date"], moment)]
+    if spec.earlier is not None:
+        before = before[before["point"] == spec.earlier.point]
+        if before.empty:
+            raise UsageError(
+                "`screening.earlier` must name an earlier date of the same cohort, got none there. "
+                "Check its point, and its run."
+            )
+    if before.empty or not folder.path(artifacts.MODEL).exists():
+        return None
+    before = before[before["prediction_date"] == before["prediction_date"].max()]
+    earlier = score_point(folder, table, str(before["point"].iloc[0]))
+    return Comparison(_keep(scored, current.index), _keep(earlier, before.index), spec)
+
+
+def _keep(scored: ScoredPupils, index: pd.Index) -> ScoredPupils:
+    """Return the pupils of one date only."""
+    return ScoredPupils(scored.rows.loc[index], scored.inputs.loc[index], scored.model)
+
+
+def read_listed_histories(
+    config: RunConfig, folder: RunFolder, subjects: Sequence[str], moment: date
+) -> Histories | None:
+    """Read the attendance and grades of the listed pupils as they were known.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+    folder : RunFolder
+        The run's folder.
+    subjects : sequence of str
+        The listed pupils.
+    moment : datetime.date
+        The list's prediction date.
+
+    Returns
+    -------
+    Histories or None
+        None for a run from a ready table, which has no events.
+    """
+    if config.feature_table is not None:
+        return None
+    with open_engine(config.engine.embedded) as engine:
+        tables = read_tables(engine, folder)
+        schemas = feature_schemas(config.tables)
+        return read_histories(
+            engine, tables, subjects, moment, schemas=schemas, calendar=config.calendar
+        )

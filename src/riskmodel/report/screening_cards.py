@@ -1,0 +1,146 @@
+"""The card of each listed pupil: reasons as bars, attendance and grades over time, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from riskmodel.features.history import Histories
+from riskmodel.report.formatting import format_days, format_percent
+from riskmodel.report.language import Texts
+
+_TERMS_SHOWN = 3
+_TERMS = ("HT", "VT")
+
+
+def collect_cards(
+    pupils: Sequence[Mapping[str, Any]],
+    histories: Histories | None,
+    moved: Mapping[str, Sequence[str]],
+    t: Texts,
+) -> dict[str, Any]:
+    """Put all that the cards show into one plain dictionary.
+
+    Parameters
+    ----------
+    pupils : sequence of mapping
+        The listed pupils, as the page shows them.
+    histories : Histories or None
+        Their attendance and grades; None where these may not be shown or are not known.
+    moved : mapping of str to sequence of str
+        What has moved the risk of each pupil who is new on the list.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    dict
+        `labels` (headings), `periods` (of attendance, the oldest first) and `pupils`, in the
+        order of the list.
+    """
+    periods, shares = _collect_absence(histories, t)
+    grades = _collect_grades(histories, t)
+    return {
+        "labels": {
+            "title": t("card.title"),
+            "raising": t("card.raising"),
+            "protecting": t("card.protecting"),
+            "nothing": t("screening.list.no_reasons"),
+            "changeable": t("screening.list.changeable"),
+            "bar": t("card.bar"),
+            "moved": t("card.moved"),
+            "absence": t("card.absence"),
+            "absence_note": t("card.absence_note"),
+            "period": t("card.period"),
+            "share": t("card.share"),
+            "unreported": t("card.unreported"),
+            "grades": t("card.grades"),
+            "subject": t("card.subject"),
+            "no_grade": t("card.no_grade"),
+            "reminder": t("card.reminder"),
+        },
+        "periods": periods,
+        "pupils": [
+            {
+                "id": pupil["short_id"],
+                "facts": _describe_facts(pupil, t),
+                "notes": [note["text"] for note in pupil["notes"]],
+                "raising": _group_by_area(pupil["reasons"]),
+                "protecting": _group_by_area(pupil["protective"]),
+                "moved": list(moved.get(pupil["subject_id"], ())),
+                "absence": shares.get(pupil["subject_id"], []),
+                "grades": grades.get(pupil["subject_id"]),
+            }
+            for pupil in pupils
+        ],
+    }
+
+
+def _describe_facts(pupil: Mapping[str, Any], t: Texts) -> list[list[str]]:
+    """Return label and text of what stands at the top of a card."""
+    risk = f"{pupil['percent']}, {pupil['words']}"
+    facts = [
+        [t("screening.list.school"), pupil["school_unit"]],
+        [t("screening.list.class"), pupil["school_class"]],
+        [t("screening.list.rank"), str(pupil["rank"])],
+        [t("screening.list.risk"), risk],
+        [t("card.certainty"), pupil["certainty"] or pupil["doubt"]],
+    ]
+    return [fact for fact in facts if fact[1]]
+
+
+def _group_by_area(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return reasons by focus area, the area of the largest first."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for reason in reasons:
+        entry = {name: reason[name] for name in ("main", "aside", "changeable", "weight")}
+        grouped.setdefault(str(reason["area"]), []).append(entry)
+    return [{"area": area, "reasons": entries} for area, entries in grouped.items()]
+
+
+def _collect_absence(
+    histories: Histories | None, t: Texts
+) -> tuple[list[str], dict[str, list[str | None]]]:
+    """Return the periods' names, and each pupil's absence in each, None where not reported."""
+    if histories is None or histories.absence.empty:
+        return [], {}
+    frame = histories.absence
+    starts = sorted(frame["start"].unique())
+    ends = frame.drop_duplicates("start").set_index("start")["end"]
+    table = frame.pivot(index="subject_id", columns="start", values="absence_share")[starts]
+    shares = {
+        str(subject): [None if pd.isna(share) else format_percent(share, t.language)
+                       for share in row]
+        for subject, row in zip(table.index, table.to_numpy(), strict=True)
+    }  # fmt: skip
+    return [format_days(start, ends[start], t.language) for start in starts], shares
+
+
+def _collect_grades(histories: Histories | None, t: Texts) -> dict[str, dict[str, Any]]:
+    """Return each pupil's grades of the last terms that have any."""
+    if histories is None or histories.grades.empty:
+        return {}
+    found = {}
+    for subject_id, rows in histories.grades.groupby("subject_id", sort=False):
+        terms = rows[["school_year", "term"]].drop_duplicates().to_numpy().tolist()[-_TERMS_SHOWN:]
+        known = {
+            (row["subject"], row["school_year"], row["term"]): row["grade"]
+            for row in rows.to_dict("records")
+        }
+        lines = [
+            [subject, *(known.get((subject, *term), "") for term in terms)]
+            for subject in sorted(rows["subject"].unique())
+        ]
+        found[str(subject_id)] = {
+            "terms": [_name_term(year, term, t) for year, term in terms],
+            "lines": [line for line in lines if any(line[1:])],
+        }
+    return found
+
+
+def _name_term(year: Any, term: Any, t: Texts) -> str:
+    """Return a term of a grade level in words."""
+    name = t.named("term", str(term)) if str(term) in _TERMS else str(term)
+    return name if pd.isna(year) else t("card.term", term=name, year=int(year))
