@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,30 @@ class DuckDBEngine(Engine):
         with _without_values():
             frame: pd.DataFrame = self.connection.to_pyarrow(expr).to_pandas()
         return frame
+
+    def map_rows(
+        self, expr: Any, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
+    ) -> pa.Table:
+        """Compute a table and return what a function makes of its rows.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        function : callable
+            Takes some of the rows and returns a table with the columns of `schema`. What it
+            makes of a row must not depend on the rows beside it.
+        schema : pyarrow.Schema
+            The columns that it returns.
+
+        Returns
+        -------
+        pyarrow.Table
+            All that it returned, in no certain order.
+        """
+        with _without_values():
+            rows = self.connection.to_pyarrow(expr)
+        return function(rows).select(schema.names).cast(schema)
 
 
 def _make_settings(spec: EngineSpec, spill: Path) -> dict[str, Any]:

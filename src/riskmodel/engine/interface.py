@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
+import pyarrow as pa
 
 from riskmodel.errors import UsageError
 
@@ -134,6 +135,29 @@ class Engine(ABC):
         pandas.DataFrame
             The same frame as reading the written Parquet file: dates are `datetime.date`,
             text is `str`, missing numbers are NaN.
+        """
+
+    @abstractmethod
+    def map_rows(
+        self, expr: Any, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
+    ) -> pa.Table:
+        """Compute a table and return what a function makes of its rows.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        function : callable
+            Takes some of the rows and returns a table with the columns of `schema`. What it
+            makes of a row must not depend on the rows beside it. On a cluster it runs on the
+            workers, where this library must be installed in the same version.
+        schema : pyarrow.Schema
+            The columns that it returns.
+
+        Returns
+        -------
+        pyarrow.Table
+            All that it returned, in no certain order.
         """
 
 

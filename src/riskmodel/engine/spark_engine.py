@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -201,6 +201,41 @@ class SparkEngine(Engine):
         """
         frame: pd.DataFrame = self._compute(expr).to_pandas()
         return frame
+
+    def map_rows(
+        self, expr: Any, function: Callable[[pa.Table], pa.Table], schema: pa.Schema
+    ) -> pa.Table:
+        """Compute a table and return what a function makes of its rows.
+
+        Parameters
+        ----------
+        expr : ibis.Table
+            The table to compute.
+        function : callable
+            Takes some of the rows and returns a table with the columns of `schema`. What it
+            makes of a row must not depend on the rows beside it. It runs on the workers, where
+            this library must be installed in the same version.
+        schema : pyarrow.Schema
+            The columns that it returns.
+
+        Returns
+        -------
+        pyarrow.Table
+            All that it returned, in no certain order.
+        """
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            """Give each batch of rows to the function."""
+            for batch in batches:
+                made = function(pa.Table.from_batches([batch]))
+                yield from made.select(schema.names).cast(schema).to_batches()
+
+        with _without_values():
+            self.connection._run_pre_execute_hooks(expr)
+            frame = self.connection._session.sql(self.connection.compile(expr))
+            made = frame.mapInArrow(run, from_arrow_schema(schema)).toArrow()
+        return made.select(schema.names).cast(schema)
 
     def _compute(self, expr: Any) -> pa.Table:
         """Return a table's rows, brought to this process."""

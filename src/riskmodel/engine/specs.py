@@ -31,7 +31,8 @@ class EngineSpec(Spec):
     None means all processors; on a cluster it is the most cores that are taken.
     `temporary_folder` None means the system's own; an engine spills to it. `master` says where
     Spark runs: within one process of this machine (``local[*]``) or on a cluster
-    (``spark://host:7077``). `spark_settings` are any further properties of Spark.
+    (``spark://host:7077``). `spark_settings` are any further properties of Spark. `batch_rows` is
+    how many pupils are scored at a time, and kept when a run is killed; it changes no result.
     """
 
     kind: Literal["duckdb", "spark"] = "duckdb"
@@ -42,6 +43,7 @@ class EngineSpec(Spec):
         default=LOCAL_MASTER, pattern=r"^(local(\[(\*|[1-9]\d*)\])?|spark://\S+|k8s://\S+|yarn)$"
     )
     spark_settings: dict[str, str] = Field(default_factory=dict)
+    batch_rows: int = Field(default=50_000, ge=1)
 
     @field_validator("spark_settings")
     @classmethod
@@ -70,4 +72,5 @@ class EngineSpec(Spec):
             memory_limit=self.memory_limit,
             threads=self.threads,
             temporary_folder=self.temporary_folder,
+            batch_rows=self.batch_rows,
         )

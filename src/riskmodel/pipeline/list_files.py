@@ -44,8 +44,9 @@ class ListMaterial:
         About the run.
     domains : mapping of str to str
         The focus area of each feature.
-    n_without_enough_data : str
-        How many pupils of the date cannot be judged, a small count only as being small.
+    summary : dict
+        JSON values about all: how intervals and sets were made, and `n_without_enough_data` (how
+        many pupils of the date cannot be judged, a small count only as being small).
     """
 
     rows: pd.DataFrame
@@ -56,7 +57,7 @@ class ListMaterial:
     performance: dict[str, Any]
     run: dict[str, Any]
     domains: Mapping[str, str]
-    n_without_enough_data: str
+    summary: dict[str, Any]
 
 
 def write_list(
@@ -96,7 +97,7 @@ def write_list(
         (no_changes(spec) if change is None else change.pupils).to_parquet(partial, index=False)
     page = collect_screening(
         screening.frame,
-        screening.to_dict() | {"n_without_enough_data": material.n_without_enough_data},
+        screening.to_dict() | material.summary,
         run=material.run if view is None else material.run | {"view": view.title},
         performance=material.performance,
         language=config.language,

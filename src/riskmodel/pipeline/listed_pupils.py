@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import check_columns
 from riskmodel.core.windows import is_before
-from riskmodel.engine.session import open_engine
+from riskmodel.engine.session import Engine, open_engine
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.conformal import ConformalSets, find_conformal_sets
 from riskmodel.evaluation.risk_intervals import find_risk_intervals
@@ -21,15 +21,13 @@ from riskmodel.explanation.movements import Explained, movement_texts
 from riskmodel.explanation.phrases import Reason
 from riskmodel.features.history import Histories, read_histories
 from riskmodel.features.schemas import feature_schemas
-from riskmodel.features.specs import FLAG_SUFFIX
 from riskmodel.models.risk_model import RiskModel
-from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import load_chosen, read_chosen_predictions
 from riskmodel.pipeline.data import read_tables
-from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
+from riskmodel.pipeline.inputs import InputSource
+from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
 from riskmodel.screening.changes import ListChange, compare_lists
-from riskmodel.screening.evidence import assess_evidence
 from riskmodel.screening.specs import ScreeningSpec
 
 
@@ -40,66 +38,16 @@ class ScoredPupils:
     Parameters
     ----------
     rows : pandas.DataFrame
-        As in `select_pupils`.
-    inputs : pandas.DataFrame
-        Their features, with the index of `rows`.
+        As in `select_pupils`, with the index of the labels.
+    source : InputSource
+        Where their features are read.
     model : RiskModel
         The chosen one.
     """
 
     rows: pd.DataFrame
-    inputs: pd.DataFrame
+    source: InputSource
     model: RiskModel
-
-
-def score_point(folder: RunFolder, table: ModellingTable, point: str) -> ScoredPupils:
-    """Score every pupil of a prediction point with the model chosen for it.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        The run's folder.
-    table : ModellingTable
-        Labels and inputs of all points.
-    point : str
-        The prediction point.
-
-    Returns
-    -------
-    ScoredPupils
-        Of all cohorts.
-    """
-    part = table.select(table.labels["point"].eq(point))
-    model = load_chosen(folder, point)
-    kept = ["school_unit", "school_class", "cohort", "point", "split", "label"]
-    rows = part.labels[[*KEYS, *(name for name in kept if name in part.labels.columns)]]
-    return ScoredPupils(rows.assign(risk=model.predict_risk(part.inputs)), part.inputs, model)
-
-
-def describe_evidence(
-    scored: ScoredPupils, current: pd.DataFrame, spec: ScreeningSpec
-) -> pd.DataFrame:
-    """Tell for each pupil of the date whether there is enough to go by.
-
-    Parameters
-    ----------
-    scored : ScoredPupils
-        All cohorts.
-    current : pandas.DataFrame
-        The rows of the list's date.
-    spec : ScreeningSpec
-        When data are too thin.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As of `assess_evidence`, with the index of `current`.
-    """
-    trained = scored.rows["split"].eq("train") & scored.rows["label"].notna()
-    names = [name for name in scored.model.inputs if not name.endswith(FLAG_SUFFIX)]
-    return assess_evidence(
-        scored.inputs[trained], scored.inputs.loc[current.index], names, spec.evidence
-    )
 
 
 def describe_certainty(
@@ -210,37 +158,28 @@ class Comparison:
 
     def _find_movements(self, subjects: Sequence[str]) -> Mapping[str, Sequence[Reason]]:
         """Return what moved the risks of those who were scored at both dates."""
-        places = [
-            pd.Series(one.rows.index, index=one.rows["subject_id"])
-            for one in (self.now, self.earlier)
-        ]
-        both = [name for name in subjects if all(name in place.index for place in places)]
+        now, earlier = (set(one.rows["subject_id"]) for one in (self.now, self.earlier))
+        both = [name for name in subjects if name in now & earlier]
         if not both:
             return {}
-        after, before = (
-            _explain(one, place.loc[both].to_list())
-            for one, place in zip((self.now, self.earlier), places, strict=True)
-        )
+        after, before = _explain(self.now, both), _explain(self.earlier, both)
         infos = self.now.model.infos
         texts = movement_texts(before, after, infos, language=self.spec.language)
         return dict(zip(both, texts, strict=True))
 
 
-def _explain(scored: ScoredPupils, index: list[Any]) -> Explained:
-    """Return some pupils' features with what each adds to their risks."""
-    inputs = scored.inputs.loc[index, list(scored.model.feature_names)]
+def _explain(scored: ScoredPupils, subjects: Sequence[str]) -> Explained:
+    """Return some pupils' features with what each adds to their risks, in the given order."""
+    places = pd.Series(scored.rows.index, index=scored.rows["subject_id"])
+    rows = scored.rows.loc[places.loc[list(subjects)]]
+    inputs = scored.source.read(rows)[list(scored.model.feature_names)]
     return Explained(explain(scored.model, inputs), inputs)
 
 
 def find_comparison(
-    config: RunConfig,
-    folder: RunFolder,
-    table: ModellingTable,
-    scored: ScoredPupils,
-    current: pd.DataFrame,
-    spec: ScreeningSpec,
+    config: RunConfig, folder: RunFolder, engine: Engine, now: ScoredPupils, spec: ScreeningSpec
 ) -> Comparison | None:
-    """Find the earlier date that this list is compared with.
+    """Find the earlier date that this list is compared with, and score its pupils.
 
     Parameters
     ----------
@@ -248,12 +187,10 @@ def find_comparison(
         The run's configuration.
     folder : RunFolder
         The run's folder.
-    table : ModellingTable
-        Labels and inputs of all points.
-    scored : ScoredPupils
-        This point's pupils.
-    current : pandas.DataFrame
-        The rows of the list's date.
+    engine : Engine
+        Reads the features.
+    now : ScoredPupils
+        The pupils of the list's date.
     spec : ScreeningSpec
         Names the earlier point or run, if any.
 
@@ -267,12 +204,12 @@ def find_comparison(
     UsageError
         If the date that was asked for has no pupils of the cohort, or is not earlier.
     """
-    cohort, moment = current["cohort"].iloc[0], current["prediction_date"].max()
+    cohort, moment = now.rows["cohort"].iloc[0], now.rows["prediction_date"].max()
     if spec.earlier is not None and spec.earlier.run is not None:
         folder = RunFolder(spec.earlier.run)
-        table = read_modelling_table(config, folder)
-    labels = table.labels
-    before = labels[labels["cohort"].eq(cohort) & is_before(labels["prediction_date"], moment)]
+    labels = read_labels(folder)
+    before = labels[labels["cohort"].eq(cohort)]
+    before = before[is_before(before["prediction_date"], moment)]
     if spec.earlier is not None:
         before = before[before["point"] == spec.earlier.point]
         if before.empty:
@@ -280,16 +217,14 @@ def find_comparison(
                 "`screening.earlier` must name an earlier date of the same cohort, got none there. "
                 "Check its point, and its run."
             )
-    if before.empty or not folder.path(artifacts.MODEL).exists():
+    if before.empty:
         return None
     before = before[before["prediction_date"] == before["prediction_date"].max()]
-    earlier = score_point(folder, table, str(before["point"].iloc[0]))
-    return Comparison(_keep(scored, current.index), _keep(earlier, before.index), spec)
-
-
-def _keep(scored: ScoredPupils, index: pd.Index) -> ScoredPupils:
-    """Return the pupils of one date only."""
-    return ScoredPupils(scored.rows.loc[index], scored.inputs.loc[index], scored.model)
+    model = load_chosen(folder, str(before["point"].iloc[0]))
+    source = InputSource(config, folder, engine, labels)
+    rows = before[[*KEYS, "school_unit"]]
+    rows = rows.assign(risk=model.predict_risk(source.read(rows)))
+    return Comparison(now, ScoredPupils(rows, source, model), spec)
 
 
 def read_listed_histories(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import remove_partial_files
@@ -27,12 +28,15 @@ class StageContext:
         The folder of the configuration file, where no key may lie.
     progress : Progress
         Who listens.
+    made_from : mapping, default {}
+        The inputs, settings and code that the stage's outputs follow from, as hashes.
     """
 
     config: RunConfig
     folder: RunFolder
     project: Path
     progress: Progress
+    made_from: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,6 @@ def run_stages(
             progress.finish("up to date")
             continue
         forget_stage(folder, stage.name)
-        note = stage.run(context)
+        note = stage.run(replace(context, made_from=made_from))
         record_stage(folder, stage.name, made_from, stage.outputs)
         progress.finish(note)

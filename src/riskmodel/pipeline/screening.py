@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
+from riskmodel.engine.session import Engine, open_engine
 from riskmodel.errors import DataContractError
 from riskmodel.explanation.contributions import explain
 from riskmodel.explanation.phrases import Reason
 from riskmodel.explanation.reasons import reason_texts
 from riskmodel.features.history import Histories
+from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
-from riskmodel.pipeline.assessment import find_main_point, read_chosen_predictions
+from riskmodel.pipeline.assessment import find_main_point, load_chosen, read_chosen_predictions
 from riskmodel.pipeline.facts import describe_run
+from riskmodel.pipeline.inputs import InputColumns, InputSource
 from riskmodel.pipeline.list_files import ListMaterial, write_list
 from riskmodel.pipeline.listed_pupils import (
     ScoredPupils,
     describe_certainty,
-    describe_evidence,
     find_comparison,
     read_listed_histories,
-    score_point,
 )
+from riskmodel.pipeline.parts import PartStore
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import read_modelling_table
+from riskmodel.pipeline.scoring import Scorer, describe_work, make_scorer, score_pupils
+from riskmodel.pipeline.tables import KEYS, read_labels
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.report.messages import describe_refusal
 from riskmodel.screening.fitness import FitnessReport, check_fitness
@@ -39,6 +44,7 @@ from riskmodel.screening.specs import ScreeningSpec
 
 _SPARE_REASONS = 12
 """Reasons asked for beyond those shown, since some may be withheld."""
+_ROW_GROUP_SIZE = 122_880
 
 
 def screen(context: StageContext) -> str:
@@ -63,80 +69,139 @@ def screen(context: StageContext) -> str:
     assert config.screening is not None
     point = find_main_point(config, folder)
     spec = config.screening.model_copy(update={"point": point, "language": config.language})
-    table = read_modelling_table(config, folder)
-    scored = score_point(folder, table, point)
-    current = choose_rows(scored.rows, spec)
-    check = _check_model(scored, current, spec).to_dict()
-    selected = select_pupils(scored.rows, spec)
-    evidence = describe_evidence(scored, current, spec)
-    certainty, summary = describe_certainty(config, folder, selected, spec)
-    n_thin = int((~evidence["has_enough_data"]).sum())
-    check |= summary | {"n_without_enough_data": show_count(n_thin)}
+    labels = read_labels(folder)
+    model = load_chosen(folder, point)
+    current = choose_rows(labels[[*KEYS, "school_unit", "school_class", "cohort", "point"]], spec)
+    with open_engine(config.engine) as engine:
+        source = InputSource(config, folder, engine, labels)
+        trained = InputColumns(source, labels[_find_trained(labels, spec)])
+        fitness = _check_model(trained, InputColumns(source, current), current, model, spec)
+        write_json(folder.path(artifacts.SCREENING_CHECK), fitness.to_dict())
+        _refuse(fitness, config)
+        scorer = make_scorer(model, spec, trained)
+        store, scored = _score(context, engine, source, current, scorer)
+        rows = current.sort_values("subject_id")
+        for name in ("risk", "has_enough_data"):
+            rows[name] = scored.column(name).to_numpy()
+        pupils = ScoredPupils(rows, source, model)
+        material = _collect_material(context, engine, pupils, spec)
+    check = fitness.to_dict() | material.summary
     write_json(folder.path(artifacts.SCREENING_CHECK), check)
-    _refuse(check, config)
-    context.progress.advance(0.2)
-    reasons = _find_reasons(scored, selected, spec)
-    comparison = find_comparison(config, folder, table, scored, current, spec)
-    facts = certainty.assign(has_enough_data=evidence.loc[selected.index, "has_enough_data"])
-    material = ListMaterial(
-        rows=scored.rows,
-        reasons=reasons,
-        facts=facts,
-        comparison=comparison,
-        histories=_read_histories(config, folder, selected),
-        performance=measure_list(
-            read_chosen_predictions(config, folder), spec, level=config.evaluation.level
-        ).to_dict(),
-        run=describe_run(config)
-        | {
-            "model": scored.model.family,
-            "point": point,
-            "cohort": str(current["cohort"].iloc[0]),
-            "prediction_date": str(current["prediction_date"].iloc[0]),
-        },
-        domains={info["name"]: info["domain"] for info in scored.model.infos},
-        n_without_enough_data=show_count(n_thin),
-    )
-    context.progress.advance(0.4)
     screening = write_list(config, material, spec, folder.path(artifacts.SCREENING))
     with write_atomically(folder.path(artifacts.SCREENING_VIEWS)) as partial:
         partial.mkdir()
         for name, view in spec.views.items():
             write_list(config, material, spec.for_view(name), partial / f"{name}.parquet", view)
+    _write_scores(rows, scored, folder.path(artifacts.SCREENING_SCORES))
+    store.remove()
     n_schools = screening.frame["school_unit"].nunique()
     return f"{len(screening.frame):,} pupils in {n_schools} schools"
 
 
-def _check_model(scored: ScoredPupils, current: pd.DataFrame, spec: ScreeningSpec) -> FitnessReport:
+def _find_trained(labels: pd.DataFrame, spec: ScreeningSpec) -> pd.Series[bool]:
+    """Return which rows the model was trained on."""
+    return labels["point"].eq(spec.point) & labels["split"].eq("train") & labels["label"].notna()
+
+
+def _check_model(
+    trained: InputColumns,
+    inputs: InputColumns,
+    current: pd.DataFrame,
+    model: RiskModel,
+    spec: ScreeningSpec,
+) -> FitnessReport:
     """Compare the pupils to be listed with those whom the model was trained on."""
-    trained = scored.rows["split"].eq("train") & scored.rows["label"].notna()
-    period = scored.model.training_period
-    dates = [moment for moment in current["prediction_date"] if isinstance(moment, date)]
+    period = model.training_period
     return check_fitness(
-        scored.inputs[trained],
-        scored.inputs.loc[current.index],
-        scored.model.inputs,
+        trained,
+        inputs,
+        model.inputs,
         spec.limits,
         trained_until=None if period is None else date.fromisoformat(period[1][:10]),
-        prediction_date=max(dates, default=None),
+        prediction_date=_find_date(current),
     )
 
 
-def _refuse(check: dict[str, Any], config: RunConfig) -> None:
+def _find_date(rows: pd.DataFrame) -> date | None:
+    """Return the latest prediction date, None where none is known."""
+    return max((one for one in rows["prediction_date"] if isinstance(one, date)), default=None)
+
+
+def _refuse(fitness: FitnessReport, config: RunConfig) -> None:
     """Stop where the model does not fit the pupils, and say why in the reader's language."""
-    if check["reasons"]:
+    if fitness.reasons:
         title, findings = describe_refusal(
-            check, file=artifacts.SCREENING_CHECK, language=config.language
+            fitness.to_dict(), file=artifacts.SCREENING_CHECK, language=config.language
         )
         raise DataContractError(title, findings)
 
 
+def _score(
+    context: StageContext,
+    engine: Engine,
+    source: InputSource,
+    current: pd.DataFrame,
+    scorer: Scorer,
+) -> tuple[PartStore, pa.Table]:
+    """Score the pupils in parts, and return these with where they are kept until the end."""
+    batch_rows = context.config.engine.batch_rows
+    store = PartStore(
+        context.folder.path(artifacts.SCREENING_PARTS),
+        describe_work(context.made_from, scorer, batch_rows),
+    )
+    scored = score_pupils(
+        current, source, engine, scorer, store,
+        batch_rows=batch_rows, progress=context.progress,
+    )  # fmt: skip
+    return store, scored
+
+
+def _write_scores(rows: pd.DataFrame, scored: pa.Table, path: Path) -> None:
+    """Write every pupil's risk and the features that raise it most, in order of pseudonyms."""
+    keys = pa.Table.from_pandas(rows[[*KEYS, "school_unit"]], preserve_index=False)
+    table = keys.replace_schema_metadata()
+    for name in scored.column_names[1:]:
+        table = table.append_column(name, scored.column(name))
+    with write_atomically(path) as partial:
+        pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP_SIZE)
+
+
+def _collect_material(
+    context: StageContext, engine: Engine, pupils: ScoredPupils, spec: ScreeningSpec
+) -> ListMaterial:
+    """Put together all that the lists of the run are made of."""
+    config, folder, rows = context.config, context.folder, pupils.rows
+    selected = select_pupils(rows, spec)
+    certainty, summary = describe_certainty(config, folder, selected, spec)
+    thin = show_count(int((~rows["has_enough_data"]).sum()))
+    performance = measure_list(
+        read_chosen_predictions(config, folder), spec, level=config.evaluation.level
+    )
+    return ListMaterial(
+        rows=rows,
+        reasons=_find_reasons(pupils, selected, spec),
+        facts=certainty.assign(has_enough_data=selected["has_enough_data"]),
+        comparison=find_comparison(config, folder, engine, pupils, spec),
+        histories=_read_histories(config, folder, selected),
+        performance=performance.to_dict(),
+        run=describe_run(config)
+        | {
+            "model": pupils.model.family,
+            "point": spec.point,
+            "cohort": str(rows["cohort"].iloc[0]),
+            "prediction_date": str(rows["prediction_date"].iloc[0]),
+        },
+        domains={info["name"]: info["domain"] for info in pupils.model.infos},
+        summary=summary | {"n_without_enough_data": thin},
+    )
+
+
 def _find_reasons(
-    scored: ScoredPupils, selected: pd.DataFrame, spec: ScreeningSpec
+    pupils: ScoredPupils, selected: pd.DataFrame, spec: ScreeningSpec
 ) -> Sequence[Sequence[Reason]]:
     """Return the reasons of the pupils to list, those too that some may not read."""
-    model = scored.model
-    inputs = scored.inputs.loc[selected.index, list(model.feature_names)]
+    model = pupils.model
+    inputs = pupils.source.read(selected)[list(model.feature_names)]
     return reason_texts(
         explain(model, inputs),
         inputs,
@@ -152,7 +217,7 @@ def _read_histories(
     config: RunConfig, folder: RunFolder, selected: pd.DataFrame
 ) -> Histories | None:
     """Return the listed pupils' attendance and grades, None where no date is known."""
-    dates = [moment for moment in selected["prediction_date"] if isinstance(moment, date)]
-    if not dates:
+    moment = _find_date(selected)
+    if moment is None:
         return None
-    return read_listed_histories(config, folder, selected["subject_id"].to_list(), max(dates))
+    return read_listed_histories(config, folder, selected["subject_id"].to_list(), moment)

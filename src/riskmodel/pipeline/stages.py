@@ -205,6 +205,7 @@ _SCREEN = Stage(
         artifacts.SCREENING_PAGE,
         artifacts.SCREENING_CHANGES,
         artifacts.SCREENING_VIEWS,
+        artifacts.SCREENING_SCORES,
         artifacts.SCREENING_CHECK,
     ),
     _screen,

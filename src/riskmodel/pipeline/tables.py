@@ -118,12 +118,39 @@ def read_modelling_table(config: RunConfig, folder: RunFolder) -> ModellingTable
     infos = read_json(folder.require(artifacts.FEATURE_INFO, made_by="features"))
     joined = labels[KEYS].merge(features, on=KEYS, how="left", validate="one_to_one")
     inputs = joined.drop(columns=KEYS).set_index(labels.index)
-    if config.models.sensitive_inputs:
-        attributes = _select_attributes(folder, labels, config.models.sensitive_inputs)
-        inputs = pd.concat(
-            [inputs, pd.get_dummies(attributes, prefix_sep="=", dtype=float)], axis=1
-        )
+    inputs = pd.concat([inputs, make_sensitive_inputs(config, folder, labels)], axis=1)
     return ModellingTable(labels, inputs, tuple(infos))
+
+
+def make_sensitive_inputs(
+    config: RunConfig, folder: RunFolder, labels: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the sensitive attributes that may be inputs, one column for each value.
+
+    Parameters
+    ----------
+    config : RunConfig
+        Names them, by default none.
+    folder : RunFolder
+        The run's folder.
+    labels : pandas.DataFrame
+        All rows of `labels.parquet`, so that every value has its column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``attribute=value`` of 0 and 1 with the index of `labels`; none by default.
+
+    Raises
+    ------
+    ConfigurationError
+        If an attribute does not exist.
+    """
+    names = config.models.sensitive_inputs
+    if not names:
+        return pd.DataFrame(index=labels.index)
+    attributes = _select_attributes(folder, labels, names)
+    return pd.get_dummies(attributes, prefix_sep="=", dtype=float)
 
 
 def _select_attributes(

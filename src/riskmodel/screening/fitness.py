@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,27 @@ FloatArray = npt.NDArray[np.float64]
 
 _GROUPS = 10
 _MONTHS = 12
+
+
+class Columns(Protocol):
+    """Features of some pupils: a frame, or what reads one column at a time."""
+
+    def __len__(self) -> int:
+        """Return the number of pupils."""
+
+    def __getitem__(self, name: str, /) -> pd.Series[Any]:
+        """Return one feature's values, NaN where missing.
+
+        Parameters
+        ----------
+        name : str
+            The feature.
+
+        Returns
+        -------
+        pandas.Series
+            One value per pupil.
+        """
 
 
 @dataclass(frozen=True)
@@ -115,8 +136,8 @@ class FitnessReport:
 
 
 def check_fitness(
-    training: pd.DataFrame,
-    inputs: pd.DataFrame,
+    training: Columns,
+    inputs: Columns,
     names: Sequence[str],
     limits: LimitSpec,
     *,
@@ -127,9 +148,9 @@ def check_fitness(
 
     Parameters
     ----------
-    training : pandas.DataFrame of shape (n, p)
+    training : Columns of shape (n, p)
         Features of the training pupils; NaN where missing.
-    inputs : pandas.DataFrame of shape (m, p)
+    inputs : Columns of shape (m, p)
         The same of the pupils to be listed.
     names : sequence of str
         The features that the model uses.
@@ -152,7 +173,7 @@ def check_fitness(
     ----------
     Siddiqi, N. (2006). Credit Risk Scorecards. Wiley.
     """
-    if training.empty or inputs.empty:
+    if not len(training) or not len(inputs):
         raise UsageError(
             "`training` and `inputs` must hold pupils, got none of one. Check cohort and point."
         )

@@ -29,7 +29,8 @@ PROTECTIVE = "protective_"
 
 _WEIGHTS = 5
 
-REQUIRED_COLUMNS = ("subject_id", "school_unit", "prediction_date", "risk")
+_KEY_COLUMNS = ("subject_id", "school_unit", "prediction_date")
+REQUIRED_COLUMNS = (*_KEY_COLUMNS, "risk")
 TIE_RULE = "risk descending, then subject_id ascending"
 """How pupils are put in order within a school, a team or the whole list."""
 
@@ -126,6 +127,7 @@ def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     >>> select_pupils(rows, ScreeningSpec(capacity_per_school=2))["subject_id"].to_list()
     ['c', 'a']
     """
+    check_columns(list(rows.columns), REQUIRED_COLUMNS, where="rows")
     current = choose_rows(rows, spec)
     ordered = current.assign(unit=spec.find_units(current["school_unit"])).sort_values(
         ["unit", "risk", "subject_id"], ascending=[True, False, True], kind="stable"
@@ -196,7 +198,7 @@ def choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        As in `select_pupils`.
+        As in `select_pupils`; without `risk` where they are not scored yet.
     spec : ScreeningSpec
         Which cohort and point.
 
@@ -210,7 +212,7 @@ def choose_rows(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     UsageError
         As in `select_pupils`.
     """
-    check_columns(list(rows.columns), REQUIRED_COLUMNS, where="rows")
+    check_columns(list(rows.columns), _KEY_COLUMNS, where="rows")
     for column, wanted in (("point", spec.point), ("cohort", spec.cohort)):
         if wanted is not None:
             rows = _keep(rows, column, wanted)
@@ -235,7 +237,7 @@ def _keep(rows: pd.DataFrame, column: str, wanted: str) -> pd.DataFrame:
 
 def _check_rows(rows: pd.DataFrame) -> None:
     """Refuse rows without a school or a valid risk, and pupils that stand twice."""
-    outside = int((~rows["risk"].between(0, 1)).sum())
+    outside = int((~rows["risk"].between(0, 1)).sum()) if "risk" in rows.columns else 0
     schoolless = int(rows["school_unit"].isna().sum())
     repeated = int(rows["subject_id"].duplicated().sum())
     findings = [

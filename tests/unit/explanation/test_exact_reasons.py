@@ -85,7 +85,8 @@ def test_the_additive_model_has_pairs_with_a_category_and_a_missing_value(
     pairs = [{model.inputs[one], model.inputs[other]} for one, other, *_ in model.estimator.pairs_]
     assert {"absence", "programme=BA"} in pairs
     for *_, to_one, to_other in model.estimator.pairs_:
-        assert to_one.any() and to_other.any()
+        assert to_one.any()
+        assert to_other.any()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
