@@ -10,7 +10,7 @@ import pandas as pd
 import riskmodel
 from riskmodel.config.models import RunConfig
 from riskmodel.ingest.feature_table import NO_DATE
-from riskmodel.pipeline.state import describe_settings, hash_settings
+from riskmodel.pipeline.state import hash_all_settings
 
 
 def describe_run(config: RunConfig) -> dict[str, Any]:
@@ -26,7 +26,6 @@ def describe_run(config: RunConfig) -> dict[str, Any]:
     dict
         Purpose, legal basis, outcome, and where it comes from.
     """
-    settings = describe_settings(config, type(config).model_fields)
     return {
         "title": config.title,
         "purpose": config.purpose,
@@ -36,7 +35,7 @@ def describe_run(config: RunConfig) -> dict[str, Any]:
         "provenance": {
             "version": riskmodel.__version__,
             "random_state": config.random_state,
-            "settings": hash_settings(settings),
+            "settings": hash_all_settings(config),
         },
     }
 

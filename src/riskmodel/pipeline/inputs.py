@@ -109,9 +109,10 @@ class InputSource:
         mask = np.zeros(len(self._keys), dtype=np.bool_)
         dates = self._keys.column("prediction_date")
         for moment, some in rows.groupby("prediction_date", sort=False):
-            at = np.flatnonzero(pc.equal(dates, pa.scalar(moment, dates.type)).to_numpy())
-            subjects = self._keys.column("subject_id").take(pa.array(at)).to_pandas()
-            mask[at[subjects.isin(some["subject_id"]).to_numpy()]] = True
+            is_then = pc.equal(dates, pa.scalar(moment, dates.type)).to_numpy()
+            subjects = self._keys.column("subject_id").filter(is_then)
+            wanted = pa.array(some["subject_id"], subjects.type)
+            mask[is_then] = pc.is_in(subjects, value_set=wanted).to_numpy()
         if int(mask.sum()) != len(rows):
             raise DataContractError(
                 f"`{artifacts.FEATURES}` must hold each of {len(rows)} pupils once, got "

@@ -71,6 +71,23 @@ def hash_settings(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
+def hash_all_settings(config: RunConfig) -> str:
+    """Return the SHA-256 of all settings that results follow from.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits. Which engine runs it, and on what, changes no result.
+    """
+    names = set(type(config).model_fields) - {"engine"}
+    return hash_settings(describe_settings(config, names))
+
+
 def fingerprint(
     config: RunConfig, settings: Iterable[str], inputs: Mapping[str, Path]
 ) -> dict[str, Any]:
@@ -184,6 +201,6 @@ def build_manifest(config: RunConfig, folder: RunFolder, stages: Iterable[str]) 
         "python": ".".join(platform.python_version_tuple()[:2]),
         "libraries": {name: version(name) for name in LIBRARIES},
         "random_state": config.random_state,
-        "settings_sha256": hash_settings(describe_settings(config, type(config).model_fields)),
+        "settings_sha256": hash_all_settings(config),
         "stages": {stage: read_json(path) for stage, path in records.items() if path.exists()},
     }

@@ -134,7 +134,7 @@ def select_pupils(rows: pd.DataFrame, spec: ScreeningSpec) -> pd.DataFrame:
     )
     by_unit = ordered.groupby("unit", sort=False)
     rank = by_unit.cumcount() + 1
-    capacity = by_unit["risk"].transform("size").map(spec.capacity_of).astype("int64")
+    capacity = ordered["unit"].map(by_unit.size().map(spec.capacity_of)).astype("int64")
     return ordered.assign(rank=rank)[rank <= capacity].drop(columns="unit")
 
 

@@ -1,0 +1,161 @@
+"""Time the list of a million pupils as one process, with its memory, and write what was found.
+
+python -m benchmarks.screening_speed [--run CONFIG]
+
+Without a run one is made by `riskmodel demo`. Its pupils of today are drawn again until there are
+a million of them, in 5,000 schools, with pseudonyms of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from benchmarks.machine import write_machine
+from riskmodel.core.files import hash_file, read_json
+
+PAGE = Path(__file__).parent.parent / "docs" / "screening_performance.md"
+N_PUPILS, N_SCHOOLS, PER_SCHOOL = 1_000_000, 5_000, 10
+ROW_GROUP_SIZE = 122_880
+BAR = "60 s, 4 GiB"
+OUTPUTS = ("screening.parquet", "screening.html", "screening.xlsx", "screening_scores.parquet",
+           "screening_views")  # fmt: skip
+COMMAND = (sys.executable, "-m", "riskmodel.cli.app")
+
+
+def grow_run(config: Path, folder: Path, n_pupils: int, n_schools: int) -> Path:
+    """Copy a finished run with many more pupils of today, and return its configuration."""
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    source, out = config.parent / settings["out"], folder / "run"
+    copytree(source, out, ignore=ignore_patterns("mlflow*", ".*"))
+    labels = pd.read_parquet(source / "labels.parquet")
+    features = pq.read_table(source / "features.parquet")
+    point = read_json(source / "training.json")["order"][0]
+    own = labels[labels["point"].eq(point)]
+    today = own[own["prediction_date"].eq(own["prediction_date"].max())].iloc[0]
+    rng = np.random.default_rng(0)
+    keys = features.select(["subject_id", "prediction_date"]).to_pandas()
+    keys["row"] = np.arange(len(keys))
+    rows = own.merge(keys, on=["subject_id", "prediction_date"])["row"].to_numpy()
+    subjects = np.sort([rng.bytes(16).hex() for _ in range(n_pupils)])
+    drawn = features.take(pa.array(rng.choice(rows, n_pupils)))
+    day = pa.array([today["prediction_date"]] * n_pupils, features.schema.field(1).type)
+    drawn = drawn.set_column(0, "subject_id", pa.array(subjects)).set_column(
+        1, "prediction_date", day
+    )
+    earlier = labels["prediction_date"].ne(today["prediction_date"]).to_numpy()
+    kept = keys["prediction_date"].ne(today["prediction_date"]).to_numpy()
+    everyone = pa.concat_tables([features.filter(pa.array(kept)), drawn.cast(features.schema)])
+    ordered = everyone.sort_by([("subject_id", "ascending"), ("prediction_date", "ascending")])
+    pq.write_table(
+        ordered, out / "features.parquet", compression="zstd", row_group_size=ROW_GROUP_SIZE
+    )
+    new = pd.DataFrame({name: [today[name]] * n_pupils for name in labels.columns})
+    schools = [f"school-{number:04d}" for number in range(n_schools)]
+    new = new.assign(subject_id=subjects, school_unit=rng.choice(schools, n_pupils))
+    pd.concat([labels[earlier], new], ignore_index=True).to_parquet(out / "labels.parquet")
+    settings["out"] = str(out)
+    settings["screening"].pop("capacity_overall", None)
+    settings["screening"]["capacity_per_school"] = PER_SCHOOL
+    target = folder / "run.yaml"
+    target.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    return target
+
+
+def screen(config: Path) -> tuple[float, float]:
+    """Run the command and return its seconds and its largest memory in GiB."""
+    start = time.perf_counter()
+    process = subprocess.Popen([*COMMAND, "screen", "--config", str(config), "--force"])
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    return time.perf_counter() - start, usage.ru_maxrss / 2**20
+
+
+def kill_in_the_middle(config: Path, out: Path) -> int:
+    """Kill the command when a few parts are finished, and return how many there were."""
+    parts = out / ".screening-parts"
+    process = subprocess.Popen([*COMMAND, "screen", "--config", str(config), "--force"])
+    while process.poll() is None and len(list(parts.glob("part-*"))) < N_PUPILS // 50_000 // 2:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return len(list(parts.glob("part-*")))
+
+
+def hash_outputs(out: Path) -> dict[str, str]:
+    """Return the hash of everything that the command wrote."""
+    return {name: hash_file(out / name) for name in OUTPUTS}
+
+
+def measure(config: Path) -> list[str]:
+    """Measure the command whole, and killed and resumed, and return the page's lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        grown = grow_run(config, Path(folder), N_PUPILS, N_SCHOOLS)
+        out = Path(folder) / "run"
+        names = pq.read_schema(out / "features.parquet").names[2:]
+        seconds, memory = screen(grown)
+        whole = hash_outputs(out)
+        n_parts = kill_in_the_middle(grown, out)
+        again, memory_again = screen(grown)
+        assert hash_outputs(out) == whole
+        scored = pq.read_table(out / "screening_scores.parquet", columns=["subject_id"])
+        assert len(scored) == len(set(scored.column(0).to_pylist())) == N_PUPILS
+        n_listed = pq.read_metadata(out / "screening.parquet").num_rows
+        training = read_json(out / "training.json")
+    family = training["points"][training["order"][0]]["chosen"]
+    return [
+        f"| {N_PUPILS:,} pupils × {len(names)} features ({family}), {n_listed:,} on the list | "
+        f"{seconds:,.0f} s | {memory:.1f} GiB | {BAR} |",
+        f"| the same, killed with {n_parts} of 20 parts finished, and resumed: the second run | "
+        f"{again:,.0f} s | {memory_again:.1f} GiB | equal files |",
+    ]
+
+
+def main() -> None:
+    """Make the run where none is given, measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, help="the configuration of a finished run")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        config = chosen.run
+        if config is None:
+            subprocess.run([*COMMAND, "demo", "--out", folder], check=True)
+            (config,) = (Path(folder) / "config").glob("*.yaml")
+        lines = measure(config)
+    page = f"""# How long the list of a million pupils takes
+
+This page is written by `python -m benchmarks.screening_speed`: the pupils of `riskmodel demo`, \
+drawn again until there are {N_PUPILS:,} of today, in {N_SCHOOLS:,} schools with {PER_SCHOOL} places each. \
+Times are of `riskmodel screen` as a whole process, from its start to the last file.
+
+- Machine: {write_machine()}.
+- Day: {datetime.now(UTC).date()}.
+
+| what | time | largest memory | bar |
+|---|---|---|---|
+{chr(10).join(lines)}
+
+Every pupil's risk and main reasons stand in `screening_scores.parquet`; the list, its page and \
+its workbook have the texts of those who are on it. After the kill every file is the same, byte \
+for byte, and each pupil stands there once.
+"""
+    PAGE.write_text(page, encoding="utf-8", newline="\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
