@@ -57,8 +57,9 @@ def movement_texts(
 
     Notes
     -----
-    Only features that both models were given are told of. Where the two models differ, a part
-    may move although its value does not; such a movement is told of too.
+    Only features that both models were given are told of, and only where the value is not the
+    same: the parts of the others moved because the two models differ, which says nothing of the
+    pupil.
     """
     old, new = before.explanation.merge_flags(), after.explanation.merge_flags()
     if len(old.contributions) != len(new.contributions):
@@ -72,11 +73,12 @@ def movement_texts(
     earlier = Phrases(before.X, names, infos, language)
     now = Phrases(after.X, names, infos, language)
     order = np.argsort(-np.abs(moved), axis=1, kind="stable")
-    return [
-        [
-            now.make_reason(row, column, moved[row, column], earlier.write_value(row, column))
-            for column in columns
-            if abs(moved[row, column]) >= LEAST_CONTRIBUTION
-        ]
-        for row, columns in enumerate(order.tolist())
-    ]
+    texts: list[list[Reason]] = []
+    for row, columns in enumerate(order.tolist()):
+        told = []
+        for column in columns:
+            was_value, value = earlier.write_value(row, column), now.write_value(row, column)
+            if was_value != value and abs(moved[row, column]) >= LEAST_CONTRIBUTION:
+                told.append(now.make_reason(row, column, moved[row, column], was_value))
+        texts.append(told)
+    return texts

@@ -115,7 +115,9 @@ def _read_absence(
 ) -> pd.DataFrame:
     """Return the share of absence in each period."""
     lengths = [PERIOD_DAYS * number for number in range(1, n_periods + 1)]
-    reported = {"is_reported": (True,)} if "is_reported" in tables["attendance"].columns else {}
+    reported: Conditions = (
+        {"is_reported": (True,)} if "is_reported" in tables["attendance"].columns else {}
+    )
     specs = [
         _make_sum(f"{kind}_{days}", columns, days, reported)
         for kind, columns in (("absent", _ABSENT), ("offered", _OFFERED))

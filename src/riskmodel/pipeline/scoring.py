@@ -73,8 +73,8 @@ class Scorer:
         Returns
         -------
         pyarrow.Table
-            `subject_id`, `risk`, `has_enough_data`, and for each reason ``i`` from 1 `feature_i` and
-            `contribution_i` (log-odds above 0, by falling size); null where there are fewer.
+            `subject_id`, `risk`, `has_enough_data`, and for each reason ``i`` from 1 `feature_i`
+            and `contribution_i` (log-odds above 0, by falling size); null where there are fewer.
         """
         inputs = rows.drop_columns(["subject_id"]).to_pandas()
         parts = explain(self.model, inputs).merge_flags()

@@ -85,22 +85,30 @@ def screen(context: StageContext) -> str:
             rows[name] = scored.column(name).to_numpy()
         pupils = ScoredPupils(rows, source, model)
         material = _collect_material(context, engine, pupils, spec)
-    check = fitness.to_dict() | material.summary
-    write_json(folder.path(artifacts.SCREENING_CHECK), check)
+        write_json(folder.path(artifacts.SCREENING_CHECK), fitness.to_dict() | material.summary)
+        n_listed, n_schools = _write_lists(config, folder, material, spec)
+    _write_scores(rows, scored, folder.path(artifacts.SCREENING_SCORES))
+    store.remove()
+    return f"{n_listed:,} pupils in {n_schools} schools"
+
+
+def _write_lists(
+    config: RunConfig, folder: RunFolder, material: ListMaterial, spec: ScreeningSpec
+) -> tuple[int, int]:
+    """Write the list and that of each role, and return how many pupils and schools are on it."""
     screening = write_list(config, material, spec, folder.path(artifacts.SCREENING))
     with write_atomically(folder.path(artifacts.SCREENING_VIEWS)) as partial:
         partial.mkdir()
         for name, view in spec.views.items():
             write_list(config, material, spec.for_view(name), partial / f"{name}.parquet", view)
-    _write_scores(rows, scored, folder.path(artifacts.SCREENING_SCORES))
-    store.remove()
-    n_schools = screening.frame["school_unit"].nunique()
-    return f"{len(screening.frame):,} pupils in {n_schools} schools"
+    return len(screening.frame), int(screening.frame["school_unit"].nunique())
 
 
 def _find_trained(labels: pd.DataFrame, spec: ScreeningSpec) -> pd.Series[bool]:
     """Return which rows the model was trained on."""
-    return labels["point"].eq(spec.point) & labels["split"].eq("train") & labels["label"].notna()
+    return (
+        labels["point"].eq(str(spec.point)) & labels["split"].eq("train") & labels["label"].notna()
+    )
 
 
 def _check_model(

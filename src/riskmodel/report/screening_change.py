@@ -39,9 +39,9 @@ def describe_change(summary: Mapping[str, Any], pupils: pd.DataFrame, t: Texts) 
             share = format_percent(summary[name], t.language)
             lines.append(t(f"screening.change.{name}", share=share))
     short = shorten_pseudonyms(pupils["subject_id"].astype(str).to_list())
-    numbers = sorted(
-        int(name.removeprefix("moved_domain_")) for name in pupils if "moved_domain_" in name
-    )
+    start = "moved_domain_"
+    names = [str(name) for name in pupils.columns]
+    numbers = sorted(int(name.removeprefix(start)) for name in names if name.startswith(start))
     left, moved = [], {}
     for row in pupils.to_dict("records"):
         told = [str(row[f"moved_{n}"]) for n in numbers if is_known(row, f"moved_{n}")]
