@@ -183,13 +183,16 @@ class RunConfig(Spec):
         """Return a finding for a cohort or point of the list that does not exist."""
         if self.screening is None:
             return []
+        earlier = self.screening.earlier
         points = [point.name for point in cohort.prediction_points]
         known = {"cohort": cohort.cohort_names, "point": points}
+        asked = [(kind, kind, getattr(self.screening, kind)) for kind in known]
+        if earlier is not None and earlier.run is None:
+            asked.append(("earlier.point", "point", earlier.point))
         return [
-            f"screening.{kind}: there is no {kind} '{name}'.{suggest_name(name, names)}"
-            for kind, names in known.items()
-            for name in [getattr(self.screening, kind)]
-            if name is not None and name not in names
+            f"screening.{key}: there is no {kind} '{name}'.{suggest_name(name, known[kind])}"
+            for key, kind, name in asked
+            if name is not None and name not in known[kind]
         ]
 
     @property
