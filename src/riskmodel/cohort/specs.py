@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from riskmodel.cohort.rules.specs import FromGradesSpec, find_rule_errors
 from riskmodel.core.spec import Spec
 from riskmodel.core.validation import suggest_name
 from riskmodel.core.windows import (
@@ -138,11 +139,28 @@ class SchoolYearRange(Spec):
 
 
 class OutcomeSpec(Spec):
-    """Which outcome is predicted, what completing it means, and when it must fall."""
+    """Which outcome is predicted, what completing it means, and when it must fall.
+
+    With `from_grades` it is computed from final grades, which is also done if there is no table
+    of outcomes and a rule of that name. The completed value is then 1.
+    """
 
     name: str = Field(min_length=1)
     completed_value: float = 1
     horizon: Horizon
+    from_grades: FromGradesSpec | None = None
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Self:
+        """Demand a rule that exists, and the value that it gives."""
+        if self.from_grades is None:
+            return self
+        findings = find_rule_errors(self.name, self.from_grades)
+        if self.completed_value != 1:
+            findings.append("`completed_value` must be 1 with `from_grades`, or be left out")
+        if findings:
+            raise ValueError("; ".join(findings))
+        return self
 
 
 class LeavingSpec(Spec):

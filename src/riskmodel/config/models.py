@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from riskmodel.cohort.dates import find_date_errors
+from riskmodel.cohort.rules.specs import outcome_source
 from riskmodel.cohort.specs import CohortSpec, CrossFittedSplit, TemporalSplit
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.core.spec import Spec
@@ -168,8 +169,9 @@ class RunConfig(Spec):
             raise ValueError("`cohort` must be given with `sources`")
         if not self.features.select():
             raise ValueError("`features` must name a catalogue or declare at least one feature")
-        needed = {"persons", "enrolments", "outcomes"}
-        missing = sorted(needed - set(self.sources))
+        outcome = self.cohort.outcome
+        source = outcome_source(outcome.name, outcome.from_grades, self.sources)
+        missing = sorted({"persons", "enrolments", source} - set(self.sources))
         if missing:
             raise ValueError(f"`sources` must hold the tables {', '.join(missing)} too")
         findings = [

@@ -10,6 +10,8 @@ import pandas as pd
 from riskmodel.cohort.build import CohortResult, build_cohort
 from riskmodel.cohort.earlier_lists import ListedCohort, find_listed, read_earlier_lists
 from riskmodel.cohort.leaving import follow_terms
+from riskmodel.cohort.rules.outcomes import DerivedOutcomes, derive_outcomes
+from riskmodel.cohort.rules.specs import FromGradesSpec, outcome_source
 from riskmodel.cohort.specs import CohortSpec
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
@@ -179,17 +181,54 @@ def cohort(context: StageContext) -> str:
     assert config.cohort is not None
     with open_engine(config.engine.embedded) as engine:
         tables = read_tables(engine, folder)
+        derived = _derive_outcomes(engine, tables, config)
+        if derived is not None:
+            tables["outcomes"] = derived.table
         result = build_cohort(tables, config.cohort, calendar=config.calendar)
         terms = follow_terms(tables, result.labels, config.cohort, calendar=config.calendar)
         listed = _find_listed(tables, result.labels, config.cohort)
     _write_frame(folder, artifacts.LABELS, result.labels)
     _write_frame(folder, artifacts.LEAVING, terms)
     earlier = _release_listed(listed)
-    write_json(folder.path(artifacts.COHORT), _release_flow(result) | {"earlier_lists": earlier})
+    content = _release_flow(result) | {"earlier_lists": earlier}
+    content["outcome"] = {"name": config.cohort.outcome.name} | _release_source(derived)
+    write_json(folder.path(artifacts.COHORT), content)
     n_labelled = int(result.labels["label"].notna().sum())
     note = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
     n_left_out = len(result.left_out)
     return f"{note}, {n_left_out} left out of training" if n_left_out else note
+
+
+def _derive_outcomes(
+    engine: Engine, tables: Mapping[str, Any], config: RunConfig
+) -> DerivedOutcomes | None:
+    """Compute the outcome from grades if that is asked for or there is no table of it."""
+    assert config.cohort is not None
+    outcome = config.cohort.outcome
+    if outcome_source(outcome.name, outcome.from_grades, tables) == "outcomes":
+        return None
+    return derive_outcomes(
+        engine,
+        tables,
+        outcome.name,
+        outcome.from_grades or FromGradesSpec(),
+        enrolments=config.cohort.population.table,
+        calendar=config.calendar,
+    )
+
+
+def _release_source(derived: DerivedOutcomes | None) -> dict[str, Any]:
+    """Return where the outcome comes from, by which rule, with rounded counts."""
+    if derived is None:
+        return {"computed_from": "outcomes"}
+    return {
+        "computed_from": "grades",
+        "rule": derived.rule,
+        "versions": [item.model_dump(mode="json", exclude_none=True) for item in derived.versions],
+        "counts": {
+            name: round(count / _ROUNDED_TO) * _ROUNDED_TO for name, count in derived.counts.items()
+        },
+    }
 
 
 def _release_flow(result: CohortResult) -> dict[str, Any]:
