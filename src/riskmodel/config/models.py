@@ -173,7 +173,11 @@ class RunConfig(Spec):
         source = outcome_source(outcome.name, outcome.from_grades, self.sources)
         missing = sorted({"persons", "enrolments", source} - set(self.sources))
         if missing:
-            raise ValueError(f"`sources` must hold the tables {', '.join(missing)} too")
+            hint = " (or `grades`, for an outcome that a rule can compute)"
+            raise ValueError(
+                f"`sources` must hold the tables {', '.join(missing)} too"
+                f"{hint if 'outcomes' in missing else ''}"
+            )
         findings = [
             *(f"cohort.{text}" for text in find_date_errors(self.cohort, self.calendar)),
             *self._find_unknown_list(self.cohort),

@@ -30,4 +30,4 @@ def test_every_cohort_that_it_shows_is_valid(settings: dict[str, Any]) -> None:
 
 
 def test_it_shows_several() -> None:
-    assert len(SHOWN) == 3
+    assert len(SHOWN) == 4
