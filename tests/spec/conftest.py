@@ -120,7 +120,7 @@ def merit_of(engine: Engine) -> Callable[[str, Pupils], dict[str, float]]:
     def compute(rule: str, pupils: Pupils) -> dict[str, float]:
         grades = [{"subject_id": name, **row} for name, rows in pupils.items() for row in rows]
         table = engine.register(pa.Table.from_pylist(grades, schema=GRADES), "grades")
-        rows = name_subjects(final_rows(add_grade_values(table)))
+        rows = name_subjects(final_rows(add_grade_values(table), courses=False))
         moments = rows.group_by("subject_id").aggregate(day=rows.day.max(), known=rows.known.max())
         merit = compute_merit(rows, moments, load_compulsory_rules().merit[rule])
         found = merit.select("subject_id", "merit").to_pyarrow().to_pylist()

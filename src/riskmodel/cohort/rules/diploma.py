@@ -29,15 +29,15 @@ def name_course_rows(rows: Any) -> Any:
     Parameters
     ----------
     rows : ibis.Table
-        What `riskmodel.cohort.rules.final_grades.final_rows` returned.
+        What `riskmodel.cohort.rules.final_grades.final_rows` returned of courses.
 
     Returns
     -------
     ibis.Table
-        Rows with points: the same columns, those of `COURSE_SCHEMA`, and `has_grade`, false for
+        The same columns, those of `COURSE_SCHEMA`, and `has_grade`, false for
         a dash.
     """
-    kept = rows.filter((rows.points > 0) & rows.code.notnull())
+    kept = rows.filter(rows.code.notnull())
     named = kept.join(ibis.memtable(name_courses(list_codes(kept)), schema=COURSE_SCHEMA), "code")
     return named.mutate(has_grade=named.grade_points.notnull())
 

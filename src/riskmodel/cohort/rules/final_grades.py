@@ -43,13 +43,15 @@ def check_grades(grades: Any) -> None:
         )
 
 
-def final_rows(grades: Any) -> Any:
+def final_rows(grades: Any, *, courses: bool) -> Any:
     """Return the final grades, of several about one fact the one known last.
 
     Parameters
     ----------
     grades : ibis.Table
         Columns of `GRADE_COLUMNS`; term, school_year, points and known_date if there are any.
+    courses : bool
+        Those of upper secondary school, which have points, or those of compulsory school.
 
     Returns
     -------
@@ -62,7 +64,8 @@ def final_rows(grades: Any) -> Any:
     rows = grades.mutate(
         **{name: ibis.null(kind) for name, kind in absent.items() if name not in grades.columns}
     )
-    rows = rows.filter(rows.is_final.fill_null(False))
+    has_points = rows.points.fill_null(0) > 0
+    rows = rows.filter(rows.is_final.fill_null(False) & (has_points == courses))
     rows = rows.mutate(known=ibis.greatest(rows["date"], ibis.coalesce(rows.known_date, rows.date)))
     rank = ibis.row_number().over(
         group_by=[rows[name] for name in _FACT_KEY],
@@ -88,29 +91,13 @@ def final_rows(grades: Any) -> Any:
     )
 
 
-def leave_out_courses(rows: Any) -> Any:
-    """Return the final grades of compulsory school: those without points.
-
-    Parameters
-    ----------
-    rows : ibis.Table
-        What `final_rows` returned.
-
-    Returns
-    -------
-    ibis.Table
-        The same columns.
-    """
-    return rows.filter(rows.points.isnull() | (rows.points == 0))
-
-
 def name_subjects(rows: Any) -> Any:
     """Return final grades in subjects of compulsory school, with the subject's name.
 
     Parameters
     ----------
     rows : ibis.Table
-        What `leave_out_courses` returned.
+        What `final_rows` returned.
 
     Returns
     -------

@@ -25,7 +25,6 @@ from riskmodel.cohort.rules.final_grades import (
     check_grades,
     decisions,
     final_rows,
-    leave_out_courses,
     name_subjects,
 )
 from riskmodel.cohort.rules.merit import compute_merit
@@ -135,7 +134,8 @@ def derive_outcomes(
     """
     rule = spec.rule or outcome
     _check_tables(tables, enrolments, rule)
-    final = engine.materialise(final_rows(tables["grades"]), _FINAL)
+    final = final_rows(tables["grades"], courses=rule == DIPLOMA)
+    final = engine.materialise(final, _FINAL)
     if rule == DIPLOMA:
         found = _find_diplomas(engine, final, tables, enrolments, spec, calendar)
     else:
@@ -154,9 +154,9 @@ def _find_compulsory(
     calendar: SchoolCalendar,
 ) -> _Found:
     """Apply a rule about final grades from compulsory school."""
-    rules, kept = load_compulsory_rules(), leave_out_courses(final)
-    rows = engine.materialise(name_subjects(kept), _ROWS)
-    n_final, n_known = count_rows(kept), count_rows(rows)
+    rules = load_compulsory_rules()
+    rows = engine.materialise(name_subjects(final), _ROWS)
+    n_final, n_known = count_rows(final), count_rows(rows)
     if n_known == 0:
         raise DataContractError(
             "`grades.is_final` must mark the final grades of compulsory school, in subjects whose "
