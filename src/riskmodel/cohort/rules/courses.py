@@ -32,7 +32,7 @@ def name_courses(codes: Iterable[str], names: SubjectNames | None = None) -> pd.
     Returns
     -------
     pandas.DataFrame
-        The columns of `COURSE_SCHEMA`, one row for each code. Codes with one `course` are
+        The columns of `COURSE_SCHEMA`, one row for each code, in order. Codes with one `course` are
         alternatives, of which one counts: Swedish 1 and Swedish as a second language 1,
         Mathematics 1a and 1c. `number` and `level` are those of 2025, to which the courses of
         2011 answer ("1" and "1a"; English 5 is level 1). `covers` is true for levels, since a
@@ -42,7 +42,7 @@ def name_courses(codes: Iterable[str], names: SubjectNames | None = None) -> pd.
     Examples
     --------
     >>> name_courses(["ENGENG06", "MATE1B00X", "GYARNA"])["course"].tolist()
-    ['english 2', 'mathematics 1', 'project']
+    ['english 2', 'project', 'mathematics 1']
     """
     known = (names or load_subject_names()).upper_secondary
     rows = [(code, *_name_course(tidy_code(code), known)) for code in sorted(set(codes))]
