@@ -188,7 +188,11 @@ def _find_unit(summary: Mapping[str, Any]) -> str:
 def _describe_thin(summary: Mapping[str, Any], t: Texts) -> list[str]:
     """Return how many pupils cannot be judged, on the list or not."""
     count = str(summary.get("n_without_enough_data", "0"))
-    return [] if count == "0" else [t("screening.list.thin", count=count)]
+    if count == "0":
+        return []
+    if count.startswith("<"):
+        count = t("screening.list.fewer", limit=count.removeprefix("<"))
+    return [t("screening.list.thin", count=count)]
 
 
 def _list_notes(summary: Mapping[str, Any], t: Texts) -> list[str]:

@@ -120,8 +120,8 @@ def compare_lists(
     Notes
     -----
     A pupil has left because the risk fell if it is lower than it was, and because others rose
-    if it is not. For a new pupil only what raised the risk is told, for one who left only what
-    lowered it.
+    if it is not. For a new pupil only what raised the risk is told, for one who left because it
+    fell only what lowered it.
     """
     plain = spec.model_copy(update={"cohort": None, "point": None})
     listed_now = select_pupils(now, plain)["subject_id"]
@@ -174,7 +174,9 @@ def _describe(
     sign = 1 if is_new else -1
     told = [
         [one for one in may_read(moved.get(name, ()), spec) if sign * one.contribution > 0]
-        for name in names
+        if is_new or cause == "risk_fell"
+        else []
+        for name, cause in zip(names, causes, strict=True)
     ]
     for number in range(1, spec.n_reasons + 1):
         picked = [of_one[number - 1] if len(of_one) >= number else None for of_one in told]

@@ -75,7 +75,7 @@ def test_a_small_group_has_no_sets_and_says_why():
     assert reasons == {"big": None, "tiny": "too_few", None: "too_few"}
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.55, 0.95))
 def test_a_higher_level_never_rules_out_more(seed, level):
     past, now = draw(seed, 200, 1), draw(seed + 1, 50, 1)

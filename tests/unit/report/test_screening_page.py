@@ -122,7 +122,7 @@ def test_withholding_is_told_only_where_something_is_withheld(collect, examples)
 
 def test_pupils_who_cannot_be_judged_are_told_of_listed_or_not(collect, examples):
     notes = collect(summary=examples.make_summary(n_without_enough_data="<10"))["list_notes"]
-    assert any("För <10 av alla elever" in note for note in notes)
+    assert any("För färre än 10 av alla elever" in note for note in notes)
 
 
 def test_a_pupil_with_thin_data_has_a_word_in_place_of_an_interval(collect):

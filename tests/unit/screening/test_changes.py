@@ -64,6 +64,14 @@ def test_only_movements_in_the_direction_are_told():
     assert change.pupils["moved_2"].isna().all()
 
 
+def test_nothing_is_told_of_one_whose_risk_did_not_fall():
+    movements = {"c": [moved(-0.4, text="fell"), moved(0.9, text="rose")]}
+    change = compare({"a": 0.9, "b": 0.8, "c": 0.6}, {"a": 0.5, "c": 0.6, "b": 0.2}, movements)
+    left = change.pupils[~change.pupils["is_new"]]
+    assert left["cause"].to_list() == ["others_rose"]
+    assert left["moved_1"].isna().all()
+
+
 def test_a_withheld_movement_is_not_told():
     movements = {"b": [moved(0.9, "mental_health", "secret"), moved(0.1, text="seen")]}
     change = compare({"a": 0.9, "b": 0.8}, {"a": 0.5, "c": 0.6}, movements)
@@ -82,7 +90,7 @@ RISKS = st.dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(RISKS, RISKS)
 def test_lists_add_up(now, earlier):
     spec = ScreeningSpec(capacity_overall=15)
