@@ -20,13 +20,12 @@ def read_text(path):
 
 def list_files(run):
     """The files of each view; the list's own is the one without a name."""
-    views = {path.stem for path in (run.out / "screening_views").iterdir()}
-    suffixes = (".parquet", ".xlsx", ".html")
-    own = {"": [run.out / f"screening{suffix}" for suffix in suffixes]}
-    return own | {
-        view: [run.out / "screening_views" / f"{view}{suffix}" for suffix in suffixes]
-        for view in views
-    }
+    folder = run.out / "screening_views"
+    views = {path.stem for path in folder.glob("*.html")}
+    endings = (".parquet", ".xlsx", ".html", "_changes.parquet")
+    files = {view: [folder / f"{view}{ending}" for ending in endings] for view in views}
+    assert {path for paths in files.values() for path in paths} == set(folder.iterdir())
+    return files | {"": [run.out / f"screening{ending}" for ending in endings]}
 
 
 def test_a_view_holds_nothing_that_it_may_not(canary_run):
