@@ -8,18 +8,23 @@ from typing import Any
 import ibis
 
 from riskmodel.core.schema import ColumnType, Table
+from riskmodel.ingest.dates import is_ambiguous, to_date
 from riskmodel.ingest.specs import SourceSpec
 
 FAILED = "__failed"
 """Ends the name of the column that tells whether a given value is not of its type."""
 
+AMBIGUOUS = "__ambiguous"
+"""Ends the name of the column that tells whether a date could be either of two days."""
+
 _TRUTH = dict.fromkeys(("true", "1", "t", "yes", "y", "ja", "j", "sant"), True) | dict.fromkeys(
     ("false", "0", "f", "no", "n", "nej", "falskt"), False
 )
-_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?$"
-_TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
 _SPACES = (" ", "\u00a0", "\u202f")
-_ISO_LENGTH = len("2024-01-31")
+_SHORTENED = r"^[0-9]([.,][0-9]+)?[Ee][+][0-9]+$"  # 1.98112E+11: what Excel makes of a number
+_WHOLE_WITH_DECIMALS = r"^[0-9]{9,12}[.,]0+$"
+_LACKS_ZEROS = r"^[0-9]{7,9}$"
+_SHORT_NUMBER = 10
 _MAX_WHOLE = 2**53
 _INFINITY = float("inf")
 
@@ -49,7 +54,10 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
     ibis.Table
         All columns of the schema in its order, absent ones null, each followed by
         ``<name>__failed``: whether a value was given that is not of the type. Such a value
-        is null. The person's identifier is text, exactly as given.
+        is null. A date for which several formats are tried has ``<name>__ambiguous`` too:
+        whether two of them give two days; it is null and failed then. The person's identifier
+        is text as given, less decimals that are nought; one that a spreadsheet has shortened
+        to a power of ten is failed.
 
     Notes
     -----
@@ -66,12 +74,36 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
             continue
         given = _map_values(rows[name], spec.values.get(name, {}))
         if name == table.person:
-            columns[name] = _as_text(given).nullif("")
-            columns[name + FAILED] = ibis.literal(False)
+            columns[name] = _to_identifier(_as_text(given), spec.lost_zeros)
+            columns[name + FAILED] = _as_text(given).strip().re_search(_SHORTENED).fill_null(False)
             continue
-        columns[name] = _cast(given, column.type, spec)
-        columns[name + FAILED] = _has_failed(given, columns[name])
+        value = _cast(given, column.type, spec)
+        clash = _find_clash(given, column.type, spec)
+        if clash is not None:
+            value = ibis.cases((clash, ibis.null("date")), else_=value)
+            columns[name + AMBIGUOUS] = clash
+        columns[name] = value
+        columns[name + FAILED] = _has_failed(given, value)
     return rows.select(**columns)
+
+
+def _to_identifier(text: Any, lost_zeros: bool) -> Any:
+    """Return identifiers as given, but for what a spreadsheet does to whole numbers."""
+    text = ibis.cases(
+        (text.re_search(_WHOLE_WITH_DECIMALS), text.re_extract("^[0-9]+", 0)), else_=text
+    )
+    if lost_zeros:
+        digits = text.strip()
+        filled = digits.lpad(_SHORT_NUMBER, "0")
+        text = ibis.cases((digits.re_search(_LACKS_ZEROS), filled), else_=text)
+    return text.nullif("")
+
+
+def _find_clash(given: Any, wanted: ColumnType, spec: SourceSpec) -> Any:
+    """Tell which dates could be either of two days; None where none could."""
+    if wanted != "date" or given.type().is_temporal():
+        return None
+    return is_ambiguous(_as_text(given), spec.date_formats)
 
 
 def _has_failed(given: Any, value: Any) -> Any:
@@ -86,11 +118,16 @@ def _has_failed(given: Any, value: Any) -> Any:
 
 
 def _map_values(given: Any, mapping: Mapping[str, str]) -> Any:
-    """Return the values as the library knows them."""
+    """Return the values as the library knows them, in any case where no two differ by it."""
     if not mapping:
         return given
     text = _as_text(given).strip()
-    cases = [(text == old, ibis.literal(new)) for old, new in mapping.items()]
+    folded = {old.lower(): new for old, new in mapping.items()}
+    is_folded = len(folded) == len(mapping)
+    key = text.lower() if is_folded else text
+    cases = [
+        (key == old, ibis.literal(new)) for old, new in (folded if is_folded else mapping).items()
+    ]
     return ibis.cases(*cases, else_=text)
 
 
@@ -114,7 +151,8 @@ def _cast(given: Any, wanted: ColumnType, spec: SourceSpec) -> Any:
     if wanted == "string":
         return _as_text(given).strip().nullif("")
     if wanted == "date":
-        return _to_date(given, spec.date_format)
+        moment = given if given.type().is_temporal() else _as_text(given)
+        return to_date(moment, spec.date_formats)
     if wanted == "boolean":
         return _to_boolean(given)
     number = _to_number(given, spec.decimal)
@@ -172,28 +210,3 @@ def _to_boolean(given: Any) -> Any:
         (words == "false", ibis.literal(False)),
         else_=ibis.cases(*cases, else_=ibis.null("boolean")),
     )
-
-
-def _to_date(given: Any, date_format: str | None) -> Any:
-    """Return days, null where there is none."""
-    kind = given.type()
-    if kind.is_date():
-        return given
-    if kind.is_timestamp():
-        return given.cast("date") if kind.timezone is None else ibis.null("date")
-    if date_format is not None:
-        formats = [date_format + time for time in _TIMES]
-        return _try_strptime(_as_text(given).strip(), formats).cast("date")
-    if not kind.is_string():
-        return ibis.null("date")
-    text = given.strip()
-    return ibis.cases(
-        (given.length() == _ISO_LENGTH, given.try_cast("date")),
-        (text.re_search(_ISO), text.substr(0, _ISO_LENGTH).try_cast("date")),
-        else_=ibis.null("date"),
-    )
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "array<string>"), "timestamp"))
-def _try_strptime(text, formats):  # type: ignore[no-untyped-def]
-    """Return the moments in texts, null where none of the formats fits."""

@@ -9,7 +9,7 @@ import pandas as pd
 from riskmodel.core.schema import Column, Table
 from riskmodel.core.windows import is_before
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.casting import FAILED
+from riskmodel.ingest.casting import AMBIGUOUS, FAILED
 from riskmodel.ingest.findings import ContractFinding
 from riskmodel.ingest.keys import IDENTITY, IS_PERSON, IS_PROTECTED
 
@@ -118,7 +118,7 @@ def _count(broken: Any) -> Any:
 
 def _rules(rows: Any, table: Table) -> dict[tuple[str, str], Any]:
     """Return the condition under which a row breaks each rule."""
-    rules = {}
+    rules = {(table.person, "shortened"): rows[table.person + FAILED]}
     for name, column in table.columns.items():
         for rule, broken in _column_rules(rows, name, column).items():
             rules[name, rule] = broken
@@ -134,6 +134,9 @@ def _column_rules(rows: Any, name: str, column: Column) -> dict[str, Any]:
     rules = {}
     if column.type != "string":
         rules["type"] = failed
+    if name + AMBIGUOUS in rows.columns:
+        rules["ambiguous"] = rows[name + AMBIGUOUS]
+        rules["type"] = failed & ~rows[name + AMBIGUOUS]
     if column.required:
         rules["required"] = value.isnull() & ~failed
     if column.allowed is not None:

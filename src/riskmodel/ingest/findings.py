@@ -19,6 +19,8 @@ RULES: dict[str, str] = {
     "mapping": "the mapping must name columns that exist",
     "present": "the column must be there",
     "type": "values must be of the column's type",
+    "ambiguous": "a date must not be two days by two of the formats; leave one format out",
+    "shortened": "identifiers must be whole, not shortened by Excel; export the column as text",
     "required": "a value must be there",
     "allowed": "values must be in the list of allowed ones",
     "minimum": "values must not lie below the least one",

@@ -9,9 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskmodel.core.schema import Table
-from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
+from riskmodel.ingest.columns import (
+    find_unpivot_problems,
+    map_columns,
+    select_columns,
+    unpivot,
+)
 from riskmodel.ingest.csv_files import open_csv_file
+from riskmodel.ingest.dates import choose_cell_format
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.specs import SourceSpec
@@ -83,16 +89,15 @@ def open_source(
     rows, findings = _open(engine, name, spec)
     if rows is None:
         return None, findings
-    present = list(rows.columns)
-    findings = _find_column_problems(name, table, spec, present)
+    findings = find_unpivot_problems(name, spec, rows.columns)
     if findings:
         return None, findings
-    mapped = {
-        canonical: rows[spec.columns.get(canonical, canonical)]
-        for canonical in table.columns
-        if spec.columns.get(canonical, canonical) in present
-    }
-    return rows.select(**mapped), []
+    if spec.unpivot is not None:
+        rows = unpivot(rows, spec.unpivot)
+    mapping, findings = map_columns(name, table, spec, rows.columns)
+    if findings:
+        return None, findings
+    return select_columns(rows, table, spec, mapping), []
 
 
 def find_file_problem(spec: SourceSpec) -> str:
@@ -131,7 +136,11 @@ def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Contra
         return _open_parquet(engine, name, spec.path)
     if spec.file_format == "excel":
         data, findings = read_excel_file(
-            name, spec.path, spec.sheet, decimal=spec.decimal, date_format=spec.date_format
+            name,
+            spec.path,
+            spec.sheet,
+            decimal=spec.decimal,
+            date_format=choose_cell_format(spec.date_formats),
         )
         rows = None if data is None else engine.register(data, f"source_{name}")
         return rows, findings
@@ -152,24 +161,3 @@ def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[Cont
     if repeated:
         return None, [ContractFinding(name, "", "header", None, f"{repeated} repeated")]
     return engine.read_parquet(path), []
-
-
-def _find_column_problems(
-    name: str, table: Table, spec: SourceSpec, present: list[str]
-) -> list[ContractFinding]:
-    """Return what is wrong with the mapping and which required columns are absent."""
-    findings = [
-        ContractFinding(
-            name, column, "mapping", None, f"no such column.{suggest_name(column, table.columns)}"
-        )
-        for column in [*spec.columns, *(key for key in spec.values if key not in spec.columns)]
-        if column not in table.columns
-    ]
-    for canonical, column in table.columns.items():
-        wanted = spec.columns.get(canonical, canonical)
-        if wanted in present or not (canonical in spec.columns or column.required):
-            continue
-        rule = "mapping" if canonical in spec.columns else "present"
-        detail = f"no {wanted} in {spec.path.name}.{suggest_name(wanted, present)}"
-        findings.append(ContractFinding(name, canonical, rule, None, detail))
-    return findings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from riskmodel.core.spec import Spec
+from riskmodel.ingest.dates import check_format
 
 FileFormat = Literal["csv", "parquet", "excel"]
 
@@ -19,44 +20,72 @@ _FORMATS: dict[str, FileFormat] = {
     ".xlsx": "excel",
     ".xlsm": "excel",
 }
-_SAMPLE_DAY = datetime(2013, 11, 27)
 
 _Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
-class SourceSpec(Spec):
-    """Where a table's extract is and how to read it.
+class UnpivotSpec(Spec):
+    """Columns of one kind laid out side by side, such as one column of grades per subject.
 
-    `columns` maps the library's column names to those of the file; a column that is not
-    mapped has the same name in the file. `values` maps, per column, what the file says to
-    what the library knows; a value mapped to the empty text is missing. `date_format` is a
-    strptime format (by default ISO 8601); a time of day after the date is ignored.
-    `delimiter` and `format` are found out where they are not given.
+    Each row becomes one row per column of `columns` in which something stands. The column's
+    heading becomes the value of `name`, what stands in it the value of `value`.
     """
 
-    path: Path
-    format: FileFormat | None = None
+    columns: tuple[str, ...] = Field(min_length=1)
+    name: str = "subject"
+    value: str = "grade"
+
+
+class ReadingSpec(Spec):
+    """How the extracts of one table are written.
+
+    `columns` maps the library's column names to those of the file; a column that is not
+    mapped has the same name in the file, or one of its `names` there, where case, accents and
+    all but letters and digits do not count. `constants` are values of columns that the file
+    lacks. `values` maps, per column, what the file says to what the library knows; a value
+    mapped to the empty text is missing. `date_format` is a strptime format or ``"excel"``, or
+    several that are tried in order (by default ISO 8601); a time of day after the date is
+    ignored. With `lost_zeros`, identifiers of seven to nine digits get back the noughts that
+    a spreadsheet took from ten. `delimiter` is found out where it is not given.
+    """
+
     delimiter: Literal[";", ","] | None = None
     decimal: Literal[",", "."] = "."
     encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
     sheet: str | None = None
     columns: dict[str, str] = Field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    constants: dict[str, _Text] = Field(default_factory=dict)
     values: dict[str, dict[_Text, _Text]] = Field(default_factory=dict)
-    date_format: str | None = None
+    date_format: str | tuple[str, ...] | None = None
+    unpivot: UnpivotSpec | None = None
+    lost_zeros: bool = False
 
     @field_validator("date_format")
     @classmethod
-    def _check_date_format(cls, text: str | None) -> str | None:
-        """Demand a format that gives year, month and day."""
-        try:
-            is_fit = text is None or (
-                datetime.strptime(_SAMPLE_DAY.strftime(text), text).date() == _SAMPLE_DAY.date()
-            )
-        except ValueError:
-            is_fit = False
-        if not is_fit:
-            raise ValueError("`date_format` must hold a year, a month and a day, as in '%Y%m%d'")
-        return text
+    def _check_date_format(
+        cls, given: str | tuple[str, ...] | None
+    ) -> str | tuple[str, ...] | None:
+        """Demand formats that give year, month and day."""
+        for text in (given,) if isinstance(given, str) else given or ():
+            check_format(text)
+        return given
+
+    @property
+    def date_formats(self) -> tuple[str, ...]:
+        """The date formats in the order in which they are tried; empty is ISO 8601."""
+        given = self.date_format
+        return (given,) if isinstance(given, str) else given or ()
+
+
+class SourceSpec(ReadingSpec):
+    """Where a table's extract is and how to read it.
+
+    `format` is found out from the file's name where it is not given.
+    """
+
+    path: Path
+    format: FileFormat | None = None
 
     @property
     def file_format(self) -> FileFormat | None:

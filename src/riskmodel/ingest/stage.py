@@ -12,7 +12,7 @@ from riskmodel.core.schema import SECURITY_NONE, Table
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
 from riskmodel.errors import ConfigurationError
-from riskmodel.ingest.casting import FAILED, cast_columns
+from riskmodel.ingest.casting import AMBIGUOUS, FAILED, cast_columns
 from riskmodel.ingest.contracts import check_contract, check_identities, count_identifiers
 from riskmodel.ingest.findings import ContractFinding, DataContractReport
 from riskmodel.ingest.keys import (
@@ -120,7 +120,7 @@ def _check_names(tables: Mapping[str, Table]) -> None:
         name
         for name, table in tables.items()
         for column in table.columns
-        if column == SUBJECT or column.startswith(RESERVED) or column.endswith(FAILED)
+        if column == SUBJECT or column.startswith(RESERVED) or column.endswith((FAILED, AMBIGUOUS))
     )
     if taken:
         raise ConfigurationError(
