@@ -19,6 +19,8 @@ from riskmodel.errors import ConfigurationError
 SpecT = TypeVar("SpecT", bound=Spec)
 FindErrors = Callable[[Mapping[str, Any]], list[str]]
 """A further check of a file's content, which returns findings."""
+Prepare = Callable[[Mapping[str, Any], Path], tuple[dict[str, Any], list[str]]]
+"""Fills in a file's content, given its folder, and returns it with findings."""
 
 _MAX_BYTES = 1 << 20
 
@@ -82,7 +84,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_spec(path: Path, spec_type: type[SpecT], find_errors: FindErrors | None = None) -> SpecT:
+def load_spec(
+    path: Path,
+    spec_type: type[SpecT],
+    find_errors: FindErrors | None = None,
+    prepare: Prepare | None = None,
+) -> SpecT:
     """Read a YAML file as one spec, its relative paths taken from the file's folder.
 
     Parameters
@@ -93,6 +100,8 @@ def load_spec(path: Path, spec_type: type[SpecT], find_errors: FindErrors | None
         What it describes, for example `RunConfig`.
     find_errors : callable, optional
         Finds further errors in the file's content.
+    prepare : callable, optional
+        Fills in the file's content before it is checked.
 
     Returns
     -------
@@ -104,8 +113,16 @@ def load_spec(path: Path, spec_type: type[SpecT], find_errors: FindErrors | None
     ConfigurationError
         With every finding: its place, what must be, and the nearest valid name.
     """
-    spec = parse_spec(read_yaml(path), spec_type, name=path.name, find_errors=find_errors)
-    return make_paths_absolute(spec, path.resolve().parent)
+    content, folder = read_yaml(path), path.resolve().parent
+    unprepared: list[str] = []
+    if prepare is not None:
+        content, unprepared = prepare(content, folder)
+
+    def find_all(filled: Mapping[str, Any]) -> list[str]:
+        return [*unprepared, *(find_errors(filled) if find_errors is not None else [])]
+
+    spec = parse_spec(content, spec_type, name=path.name, find_errors=find_all)
+    return make_paths_absolute(spec, folder)
 
 
 def parse_spec(

@@ -11,8 +11,14 @@ from riskmodel.errors import UsageError
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def _templates_folder() -> Path:
-    """Return where the templates are: in the installed package, or in the checkout."""
+def templates_folder() -> Path:
+    """Return where the templates are: in the installed package, or in the checkout.
+
+    Returns
+    -------
+    pathlib.Path
+        A folder.
+    """
     installed = _PACKAGE / "configs"
     return installed if installed.is_dir() else _PACKAGE.parents[1] / "configs"
 
@@ -25,7 +31,7 @@ def list_templates() -> list[str]:
     list of str
         In alphabetical order.
     """
-    return sorted(path.stem for path in _templates_folder().glob("*.yaml"))
+    return sorted(path.stem for path in templates_folder().glob("*.yaml"))
 
 
 def find_template(name: str) -> Path:
@@ -52,7 +58,7 @@ def find_template(name: str) -> Path:
             f"`template` must be one of {', '.join(names)}, got '{name}'."
             f"{suggest_name(name, names)} List them: riskmodel init --list"
         )
-    return _templates_folder() / f"{name}.yaml"
+    return templates_folder() / f"{name}.yaml"
 
 
 def copy_template(name: str, target: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from riskmodel.config.feature_checks import find_feature_errors
 from riskmodel.config.loader import load_spec, parse_spec
 from riskmodel.config.models import RunConfig
+from riskmodel.config.profiles import apply_profiles
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import PrivacyError, UsageError
@@ -53,7 +54,8 @@ def load_run(path: Path) -> Run:
     Run
         Ready to go.
     """
-    return Run(load_spec(path, RunConfig, find_feature_errors), path.resolve().parent)
+    config = load_spec(path, RunConfig, find_feature_errors, apply_profiles)
+    return Run(config, path.resolve().parent)
 
 
 def use_engine(run: Run, kind: str | None, master: str | None) -> Run:
