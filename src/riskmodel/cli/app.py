@@ -14,6 +14,7 @@ import typer
 
 import riskmodel
 from riskmodel.cli.console import print_error, print_line
+from riskmodel.cli.init import init
 from riskmodel.errors import RiskmodelError, UsageError
 
 if TYPE_CHECKING:
@@ -69,23 +70,7 @@ def demo(
     print_headlines(headlines)
 
 
-@app.command()
-def init(
-    template: Annotated[
-        str, typer.Argument(help="Which template; see `riskmodel init --list`.")
-    ] = ("compulsory_school"),
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("riskmodel.yaml"),
-    show: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
-) -> None:
-    """Write a configuration to start from."""
-    from riskmodel.config.templates import copy_template, list_templates
-
-    if show:
-        for name in list_templates():
-            print_line(name)
-        return
-    copy_template(template, out)
-    print_line(f"Wrote {out}. Name your files in it, then: riskmodel check data --config {out}")
+app.command(help="Write a configuration to start from: a template, or from your extracts.")(init)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, Self
 
@@ -105,6 +106,25 @@ class FeaturesSpec(Spec):
         return tuple(spec for spec in known if spec.name not in self.exclude) + self.declared
 
 
+def find_needed_tables(cohort: CohortSpec, tables: Collection[str]) -> tuple[str, ...]:
+    """Return the tables that a run from extracts cannot do without.
+
+    Parameters
+    ----------
+    cohort : CohortSpec
+        Names the outcome.
+    tables : collection of str
+        The tables that there are.
+
+    Returns
+    -------
+    tuple of str
+        Persons, enrolments, and the table that the outcome comes from.
+    """
+    outcome = cohort.outcome
+    return ("persons", "enrolments", outcome_source(outcome.name, outcome.from_grades, tables))
+
+
 class RunConfig(Spec):
     """One run from extracts, or from a ready table of features, to its reports."""
 
@@ -169,9 +189,7 @@ class RunConfig(Spec):
             raise ValueError("`cohort` must be given with `sources`")
         if not self.features.select():
             raise ValueError("`features` must name a catalogue or declare at least one feature")
-        outcome = self.cohort.outcome
-        source = outcome_source(outcome.name, outcome.from_grades, self.sources)
-        missing = sorted({"persons", "enrolments", source} - set(self.sources))
+        missing = sorted(set(find_needed_tables(self.cohort, self.sources)) - set(self.sources))
         if missing:
             hint = " (or `grades`, for an outcome that a rule can compute)"
             raise ValueError(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from riskmodel.config.loader import parse_spec, read_yaml
 from riskmodel.config.templates import templates_folder
+from riskmodel.core.schema import TABLES
 from riskmodel.core.validation import suggest_name
 from riskmodel.errors import ConfigurationError
 from riskmodel.ingest.profiles import SourceProfile, merge_readings
+from riskmodel.ingest.sniffing.recognition import Vocabulary
 
 _SUFFIXES = (".yaml", ".yml")
+_FIRST = "swedish"
 
 
 def list_profiles() -> list[str]:
@@ -89,6 +92,46 @@ def apply_profiles(content: Mapping[str, Any], folder: Path) -> tuple[dict[str, 
         for table, source in sources.items()
     }
     return {**content, "sources": filled}, findings
+
+
+def build_vocabularies(profiles: Sequence[str], folder: Path) -> dict[str, Vocabulary]:
+    """Return what profiles know of each canonical table.
+
+    Parameters
+    ----------
+    profiles : sequence of str
+        Names or paths of profiles that go before those that are shipped.
+    folder : pathlib.Path
+        Where relative paths start.
+
+    Returns
+    -------
+    dict of str to Vocabulary
+        Names and values of all profiles. Where two differ, the one named first counts; of those
+        that are shipped the Swedish one does.
+    """
+    shipped = sorted(list_profiles(), key=lambda name: name != _FIRST)
+    loaded = [load_profile(name, folder) for name in dict.fromkeys([*profiles, *shipped])]
+    return {name: _build_vocabulary(name, loaded) for name in TABLES}
+
+
+def _build_vocabulary(table: str, profiles: Sequence[SourceProfile]) -> Vocabulary:
+    """Return what profiles know of one table."""
+    names: dict[str, tuple[str, ...]] = {}
+    values: dict[str, dict[str, str]] = {}
+    files: tuple[str, ...] = ()
+    for profile in profiles:
+        if table not in profile.tables:
+            continue
+        said = profile.reading(table)
+        files += profile.tables[table].files
+        for column, heading in said.get("columns", {}).items():
+            names[column] = (*names.get(column, ()), heading)
+        for column, synonyms in said.get("names", {}).items():
+            names[column] = (*names.get(column, ()), *synonyms)
+        for column, mapped in said.get("values", {}).items():
+            values[column] = {**mapped, **values.get(column, {})}
+    return Vocabulary(names, values, files)
 
 
 def _fill(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from riskmodel.core.files import write_text
@@ -82,3 +83,38 @@ def copy_template(name: str, target: Path) -> None:
             f"`out` must be a new file, got the existing {target.name}. Choose another."
         )
     write_text(target, template.read_text(encoding="utf-8"))
+
+
+def fill_template(name: str, sources: str, notes: str) -> str:
+    """Return a template whose sources are replaced by others, for real extracts.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_templates`; it must have `sources`.
+    sources : str
+        The block that takes their place, from ``sources:`` on.
+    notes : str
+        Lines of comment that the text begins with.
+
+    Returns
+    -------
+    str
+        YAML. The run's folder lies beside the file, and nothing says that pupils are simulated.
+
+    Raises
+    ------
+    UsageError
+        If there is no such template, or it describes no run from extracts.
+    """
+    text = find_template(name).read_text(encoding="utf-8")
+    block = re.search(r"^sources:\n(?:[ \t].*\n|#.*\n)*", text, re.MULTILINE)
+    if block is None:
+        raise UsageError(
+            f"`template` must be one with `sources`, got '{name}'. Choose compulsory_school."
+        )
+    text = text[: block.start()] + sources + text[block.end() :]
+    text = re.sub(r"\A(?:#.*\n)+", "", text)
+    text = re.sub(r"^is_simulated:.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^out: .*$", f"out: riskmodel-runs/{name}", text, flags=re.MULTILINE)
+    return notes + text

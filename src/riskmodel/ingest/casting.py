@@ -17,9 +17,11 @@ FAILED = "__failed"
 AMBIGUOUS = "__ambiguous"
 """Ends the name of the column that tells whether a date could be either of two days."""
 
-_TRUTH = dict.fromkeys(("true", "1", "t", "yes", "y", "ja", "j", "sant"), True) | dict.fromkeys(
+TRUTH = dict.fromkeys(("true", "1", "t", "yes", "y", "ja", "j", "sant"), True) | dict.fromkeys(
     ("false", "0", "f", "no", "n", "nej", "falskt"), False
 )
+"""What truth values are written as, in lower case."""
+
 _SPACES = (" ", "\u00a0", "\u202f")
 _SHORTENED = r"^[0-9]([.,][0-9]+)?[Ee][+][0-9]+$"  # 1.98112E+11: what Excel makes of a number
 _WHOLE_WITH_DECIMALS = r"^[0-9]{9,12}[.,]0+$"
@@ -123,7 +125,7 @@ def _map_values(given: Any, mapping: Mapping[str, str]) -> Any:
         return given
     text = _as_text(given).strip()
     folded = {old.lower(): new for old, new in mapping.items()}
-    is_folded = len(folded) == len(mapping)
+    is_folded = all(folded[old.lower()] == new for old, new in mapping.items())
     key = text.lower() if is_folded else text
     cases = [
         (key == old, ibis.literal(new)) for old, new in (folded if is_folded else mapping).items()
@@ -204,7 +206,7 @@ def _to_boolean(given: Any) -> Any:
     words = _as_text(given)
     text = words.strip().lower()
     # Compared one by one: the engine turns a longer list into a join, which is far slower.
-    cases = [(text == word, ibis.literal(value)) for word, value in _TRUTH.items()]
+    cases = [(text == word, ibis.literal(value)) for word, value in TRUTH.items()]
     return ibis.cases(
         (words == "true", ibis.literal(True)),
         (words == "false", ibis.literal(False)),

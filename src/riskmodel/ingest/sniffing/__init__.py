@@ -1,0 +1,1 @@
+"""Looking at the beginning of extracts, to propose what they are and how they are written."""

@@ -1,0 +1,292 @@
+"""The first rows of a file, whatever its format, and what keeps it from being read."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import warnings
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from riskmodel.ingest.columns import fold_name
+from riskmodel.ingest.sniffing.dates import find_days
+from riskmodel.ingest.specs import SourceSpec
+from riskmodel.privacy.identities import is_personal_number
+from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
+
+MAX_ROWS = 2_000
+"""So many rows of a file or sheet are looked at."""
+
+_HEAD = 1 << 20
+_PIECE = 1 << 16
+_MAX_SHEETS = 20
+_MAX_COLUMNS = 500
+_OLE = bytes.fromhex("D0CF11E0A1B11AE1")
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BINARY_MARKS = (b"PK\x03\x04", b"PAR1", b"%PDF", _OLE)
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """Why a file, or a sheet of it, cannot be used.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    kind : str
+        A short name, which the reports put into words.
+    sheet : str or None
+        The sheet.
+    """
+
+    path: Path
+    kind: str
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Sample:
+    """The first rows of a file or sheet as text.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    settings : dict of str to str
+        What a source must say to read it: encoding, delimiter, sheet; only what is needed.
+    columns : dict of str to list of str
+        What stands under each heading, without space around it; empty cells are left out.
+    n_rows : int
+        How many rows were looked at.
+    rows : list of tuple
+        The same by row, with empty texts; to tell which columns repeat.
+    """
+
+    path: Path
+    settings: dict[str, str]
+    columns: dict[str, list[str]]
+    n_rows: int
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The headings."""
+        return list(self.columns)
+
+
+def take_samples(path: Path) -> tuple[list[Sample], list[FileProblem]]:
+    """Look at the first rows of a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV, Excel or Parquet. At most the first 2,000 rows are read; of a CSV file also a piece
+        from its middle and its end, for the encoding.
+
+    Returns
+    -------
+    samples : list of Sample
+        One, or one for each sheet that can be used.
+    problems : list of FileProblem
+        What cannot be used.
+    """
+    try:
+        if path.is_dir():
+            return [], [FileProblem(path, "folder")]
+        if not path.exists():
+            return [], [FileProblem(path, "absent")]
+        with path.open("rb") as stream:
+            start = stream.read(8)
+    except OSError:
+        return [], [FileProblem(path, "unreadable")]
+    if not start:
+        return [], [FileProblem(path, "empty")]
+    kind = SourceSpec(path=path).file_format
+    if kind == "excel":
+        return _sample_excel(path, start)
+    if path.suffix.lower() == ".xls":
+        return [], [FileProblem(path, "old_excel")]
+    if kind is None:
+        return [], [FileProblem(path, "extension")]
+    return _sample_parquet(path) if kind == "parquet" else _sample_csv(path, start)
+
+
+def _sample_csv(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
+    """Look at a CSV file."""
+    if start.startswith(_WIDE_MARKS):
+        return [], [FileProblem(path, "utf16")]
+    if start.startswith(_BINARY_MARKS):
+        return [], [FileProblem(path, "not_text")]
+    pieces = _read_pieces(path)
+    encoding = sniff_encoding(pieces)
+    if encoding is None:
+        return [], [FileProblem(path, "encoding")]
+    text = codecs.getincrementaldecoder(encoding)().decode(pieces[0])
+    if len(pieces[0]) == _HEAD:
+        text = text[: text.rfind("\n") + 1] or text
+    delimiter = max(";,", key=_outside_quotes(text.partition("\n")[0]).count)
+    if "\t" in text.partition("\n")[0] and delimiter not in text.partition("\n")[0]:
+        return [], [FileProblem(path, "tabs")]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = [[cell.strip() for cell in row] for row in islice(reader, MAX_ROWS + 1) if row]
+    except csv.Error:
+        return [], [FileProblem(path, "not_text")]
+    return _make_sample(path, rows, {"encoding": encoding, "delimiter": delimiter})
+
+
+def _read_pieces(path: Path) -> list[bytes]:
+    """Return the beginning of a file, and what lies about its middle and at its end."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        pieces = [stream.read(_HEAD)]
+        for place in (size // 2, size - _PIECE) if size > _HEAD else ():
+            stream.seek(max(place, _HEAD))
+            pieces.append(stream.read(_PIECE))
+    return pieces
+
+
+def sniff_encoding(pieces: Sequence[bytes]) -> str | None:
+    """Tell the encoding of a text from pieces of it.
+
+    Parameters
+    ----------
+    pieces : sequence of bytes
+        The first is its beginning; the others may begin and end within a letter.
+
+    Returns
+    -------
+    str or None
+        ``"utf-8-sig"``, ``"utf-8"`` or ``"cp1252"``; None if it is neither.
+
+    Examples
+    --------
+    >>> sniff_encoding(["Kön".encode("cp1252")]), sniff_encoding(["Kön".encode("utf-8")])
+    ('cp1252', 'utf-8')
+    """
+    if any(b"\0" in piece for piece in pieces):
+        return None
+    try:
+        for piece in pieces:
+            begin = next((k for k in range(4) if piece[k : k + 1] < b"\x80" or piece[k] >= 0xC0), 0)
+            codecs.getincrementaldecoder("utf-8")().decode(
+                piece[begin if piece is not pieces[0] else 0 :]
+            )
+    except UnicodeDecodeError:
+        try:
+            for piece in pieces:
+                piece.decode("cp1252")
+        except UnicodeDecodeError:
+            return None
+        return "cp1252"
+    return "utf-8-sig" if pieces[0].startswith(codecs.BOM_UTF8) else "utf-8"
+
+
+def _outside_quotes(line: str) -> str:
+    """Return what a line holds outside quotes."""
+    return "".join(line.split('"')[::2])
+
+
+def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
+    """Look at each sheet of a workbook."""
+    if start == _OLE:
+        return [], [FileProblem(path, "locked")]
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    samples: list[Sample] = []
+    problems: list[FileProblem] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles, which are not read
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                for sheet in book.worksheets[:_MAX_SHEETS]:
+                    cells = islice(sheet.iter_rows(values_only=True), MAX_ROWS + 1)
+                    rows = _write_cells(cells)
+                    if rows:
+                        found, wrong = _make_sample(path, rows, {"sheet": sheet.title})
+                        samples += found
+                        problems += wrong
+            finally:
+                book.close()
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+        return [], [FileProblem(path, "not_excel")]
+    if not samples and not problems:
+        problems.append(FileProblem(path, "empty"))
+    return samples, problems
+
+
+def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
+    """Look at a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        try:
+            names = file.schema_arrow.names
+            batch = next(file.iter_batches(batch_size=MAX_ROWS), None)
+        finally:
+            file.close()
+    except (pa.ArrowException, OSError):
+        return [], [FileProblem(path, "not_parquet")]
+    columns = [] if batch is None else [column.to_pylist() for column in batch.columns]
+    rows = [list(names), *_write_cells(zip(*columns, strict=True))]
+    return _make_sample(path, rows, {})
+
+
+def _write_cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
+    """Return the rows that hold something as text."""
+    from riskmodel.ingest.excel_files import cell_to_text
+
+    texts = [[(cell_to_text(cell, ".", None) or "").strip() for cell in row] for row in rows]
+    return [row for row in texts if any(row)]
+
+
+def _make_sample(
+    path: Path, rows: list[list[str]], settings: dict[str, str]
+) -> tuple[list[Sample], list[FileProblem]]:
+    """Return rows as a sample, or what is wrong with them."""
+    sheet = settings.get("sheet")
+    kind = _find_row_problem(rows)
+    if kind:
+        return [], [FileProblem(path, kind, sheet)]
+    header = rows[0]
+    while header and not header[-1]:
+        header.pop()
+    names = [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
+    body = [tuple((row + [""] * len(names))[: len(names)]) for row in rows[1:]]
+    columns = {name: [row[place] for row in body if row[place]] for place, name in enumerate(names)}
+    return [Sample(path, settings, columns, len(body), body)], []
+
+
+def _find_row_problem(rows: list[list[str]]) -> str:
+    """Return what keeps rows from being a table with a header; empty if nothing does."""
+    if not rows:
+        return "empty"
+    header = [name for name in rows[0] if name]
+    if any(_is_datum(name) for name in header):
+        return "no_header"
+    widths = [sum(map(bool, row)) for row in rows[1:6]]
+    if len(header) < 2:
+        return "title_rows" if any(width > len(header) for width in widths) else "one_column"
+    if len({name.casefold() for name in header}) < len(header):
+        return "repeated_header"
+    if len(header) > _MAX_COLUMNS:
+        return "too_wide"
+    return "" if len(rows) > 1 else "no_rows"
+
+
+def _is_datum(text: str) -> bool:
+    """Tell whether a text is what stands in a row, and not a heading."""
+    if is_personal_number(text) or find_kinds(text.encode("utf-8"), KnownIdentifiers([])):
+        return True
+    is_number = text.replace(",", "").replace(".", "").isdigit() and len(text) > 4
+    return is_number or any(find_days(text).values()) or not fold_name(text)
