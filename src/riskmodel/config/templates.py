@@ -10,6 +10,10 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.errors import UsageError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_SIMULATED = {
+    " (här finns bara simulerade elever)": "",
+    "Saknas för simulerade uppgifter": "Saknas",
+}
 
 
 def templates_folder() -> Path:
@@ -116,5 +120,7 @@ def fill_template(name: str, sources: str, notes: str) -> str:
     text = text[: block.start()] + sources + text[block.end() :]
     text = re.sub(r"\A(?:#.*\n)+", "", text)
     text = re.sub(r"^is_simulated:.*\n", "", text, flags=re.MULTILINE)
+    for simulated, real in _SIMULATED.items():
+        text = text.replace(simulated, real)
     text = re.sub(r"^out: .*$", f"out: riskmodel-runs/{name}", text, flags=re.MULTILINE)
     return notes + text

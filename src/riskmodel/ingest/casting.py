@@ -80,6 +80,8 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
             columns[name + FAILED] = _as_text(given).strip().re_search(_SHORTENED).fill_null(False)
             continue
         value = _cast(given, column.type, spec)
+        if name in spec.factors and value.type().is_numeric():
+            value = value * spec.factors[name]
         clash = _find_clash(given, column.type, spec)
         if clash is not None:
             value = ibis.cases((clash, ibis.null("date")), else_=value)

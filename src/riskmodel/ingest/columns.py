@@ -99,7 +99,9 @@ def map_columns(
 
 def _find_unknown(name: str, table: Table, spec: SourceSpec) -> list[ContractFinding]:
     """Return a finding for each column that the schema does not have."""
-    named = dict.fromkeys([*spec.columns, *spec.names, *spec.constants, *spec.values])
+    named = dict.fromkeys(
+        [*spec.columns, *spec.names, *spec.constants, *spec.values, *spec.factors]
+    )
     return [
         ContractFinding(
             name, column, "mapping", None, f"no such column.{suggest_name(column, table.columns)}"

@@ -20,7 +20,7 @@ _DELIMITERS = (";", ",")
 
 
 def open_csv_file(
-    table: str, path: Path, delimiter: str | None, encoding: str
+    table: str, path: Path, delimiter: str | None, encoding: str, *, header_row: int = 1
 ) -> tuple[Any, list[ContractFinding]]:
     """Open a CSV file as a data set of text that is read in a stream.
 
@@ -34,6 +34,8 @@ def open_csv_file(
         None: the one that the header has more of outside quotes.
     encoding : str
         The file's encoding. A byte order mark is skipped.
+    header_row : int, default 1
+        The line that the header begins on; those above it are passed over.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def open_csv_file(
         detail = f"{path.name} is not {encoding}"
         return None, [ContractFinding(table, "", "encoding", None, detail)]
     try:
-        names, n_lines, found = _read_header(path, codec, delimiter)
+        names, n_lines, found = _read_header(path, codec, delimiter, header_row - 1)
     except csv.Error:
         return None, [ContractFinding(table, "", "header", None, f"{path.name} is no CSV")]
     repeated = len(names) - len({name.casefold() for name in names})
@@ -122,15 +124,19 @@ def _has_open_quote(path: Path, codec: str, delimiter: str) -> bool:
     return False
 
 
-def _read_header(path: Path, codec: str, delimiter: str | None) -> tuple[list[str], int, str]:
-    """Return the column names, the number of lines they take, and the delimiter."""
+def _read_header(
+    path: Path, codec: str, delimiter: str | None, n_above: int
+) -> tuple[list[str], int, str]:
+    """Return the column names, the number of lines up to their end, and the delimiter."""
     with path.open("r", encoding=codec, newline="") as stream:
-        first_line = stream.readline(_MAX_HEADER)
-        found = delimiter or _sniff_delimiter(first_line)
-        stream.seek(0)
+        for _ in range(n_above):
+            stream.readline(_MAX_HEADER)
+        start = stream.tell()
+        found = delimiter or _sniff_delimiter(stream.readline(_MAX_HEADER))
+        stream.seek(start)
         reader = csv.reader(stream, delimiter=found, strict=True)
         names = [name.strip() for name in next(reader, [])]
-        n_lines = reader.line_num
+        n_lines = n_above + reader.line_num
     named = [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
     return named, n_lines, found
 

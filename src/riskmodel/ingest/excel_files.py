@@ -19,7 +19,13 @@ from riskmodel.ingest.findings import ContractFinding
 
 
 def read_excel_file(
-    table: str, path: Path, sheet: str | None, *, decimal: str, date_format: str | None
+    table: str,
+    path: Path,
+    sheet: str | None,
+    *,
+    decimal: str,
+    date_format: str | None,
+    header_row: int = 1,
 ) -> tuple[pa.Table | None, list[ContractFinding]]:
     """Read one sheet as text, as it would stand in a CSV file.
 
@@ -35,6 +41,8 @@ def read_excel_file(
         How to write numbers.
     date_format : str or None
         How to write dates, by default ISO 8601.
+    header_row : int, default 1
+        The row of the headings; those above it are passed over.
 
     Returns
     -------
@@ -47,7 +55,7 @@ def read_excel_file(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles, which are not read
-            rows, detail = _read_rows(path, sheet)
+            rows, detail = _read_rows(path, sheet, header_row)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
         rows, detail = [], f"{path.name} is not Excel"
     if detail:
@@ -70,7 +78,7 @@ def read_excel_file(
     return pa.table(columns, names=names), []
 
 
-def _read_rows(path: Path, sheet: str | None) -> tuple[list[tuple[Any, ...]], str]:
+def _read_rows(path: Path, sheet: str | None, header_row: int) -> tuple[list[tuple[Any, ...]], str]:
     """Return the cells of a sheet, or no rows and the reason."""
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
@@ -78,11 +86,11 @@ def _read_rows(path: Path, sheet: str | None) -> tuple[list[tuple[Any, ...]], st
             hint = suggest_name(sheet, book.sheetnames)
             return [], f"{path.name} has no sheet {sheet}.{hint}"
         chosen = book[sheet] if sheet is not None else book.worksheets[0]
-        rows = list(chosen.iter_rows(values_only=True))
+        rows = list(chosen.iter_rows(min_row=header_row, values_only=True))
     finally:
         book.close()
     is_empty = not rows or all(cell is None for cell in rows[0])
-    return rows, f"{path.name} has no header in its first row" if is_empty else ""
+    return rows, f"{path.name} has no header in row {header_row}" if is_empty else ""
 
 
 def _name_columns(header: Sequence[Any]) -> list[str]:

@@ -10,7 +10,7 @@ from riskmodel.core.schema import TABLES
 from riskmodel.core.spec import Spec
 from riskmodel.ingest.specs import ReadingSpec
 
-_BY_COLUMN = {"columns", "names", "constants", "values"}
+_BY_COLUMN = {"columns", "names", "constants", "values", "factors"}
 _IN_ALL = ("person_id", "known_date")
 
 

@@ -141,10 +141,13 @@ def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Contra
             spec.sheet,
             decimal=spec.decimal,
             date_format=choose_cell_format(spec.date_formats),
+            header_row=spec.header_row,
         )
         rows = None if data is None else engine.register(data, f"source_{name}")
         return rows, findings
-    dataset, findings = open_csv_file(name, spec.path, spec.delimiter, spec.encoding)
+    dataset, findings = open_csv_file(
+        name, spec.path, spec.delimiter, spec.encoding, header_row=spec.header_row
+    )
     if dataset is None:
         return None, findings
     engine.connection.con.register(f"source_{name}", dataset)

@@ -46,18 +46,22 @@ class ReadingSpec(Spec):
     mapped to the empty text is missing. `date_format` is a strptime format or ``"excel"``, or
     several that are tried in order (by default ISO 8601); a time of day after the date is
     ignored. With `lost_zeros`, identifiers of seven to nine digits get back the noughts that
-    a spreadsheet took from ten. `delimiter` is found out where it is not given.
+    a spreadsheet took from ten. `factors` multiply the numbers of a column, as 60 does to make
+    minutes of hours. `header_row` is the row of the headings where a title stands above them.
+    `delimiter` is found out where it is not given.
     """
 
     delimiter: Literal[";", ","] | None = None
     decimal: Literal[",", "."] = "."
     encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
     sheet: str | None = None
+    header_row: int = Field(default=1, ge=1, le=100)
     columns: dict[str, str] = Field(default_factory=dict)
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     constants: dict[str, _Text] = Field(default_factory=dict)
     values: dict[str, dict[_Text, _Text]] = Field(default_factory=dict)
     date_format: str | tuple[str, ...] | None = None
+    factors: dict[str, float] = Field(default_factory=dict)
     unpivot: UnpivotSpec | None = None
     lost_zeros: bool = False
 

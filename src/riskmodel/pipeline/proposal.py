@@ -17,6 +17,7 @@ from riskmodel.report.source_proposal import describe_proposal, write_notes, wri
 
 _MAX_FILES = 200
 _TEMPORARY = (".", "~$")
+_SUFFIXES = (".csv", ".txt", ".xlsx", ".xlsm", ".xls", ".parquet")
 
 
 def propose_configuration(
@@ -93,10 +94,11 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _expand(path: Path) -> Iterator[Path]:
-    """Yield a file, or the files of a folder and its subfolders in alphabetical order."""
+    """Yield a file, or the tables of a folder and its subfolders in alphabetical order."""
     if not path.is_dir():
         yield path
         return
     for file in sorted(path.rglob("*")):
-        if file.is_file() and not file.name.startswith(_TEMPORARY):
+        is_table = file.suffix.lower() in _SUFFIXES and not file.name.startswith(_TEMPORARY)
+        if is_table and file.is_file():
             yield file

@@ -12,6 +12,7 @@ import yaml
 from riskmodel.ingest.sniffing.proposal import ProposedSource, SourceProposal
 from riskmodel.ingest.sniffing.recognition import Doubt
 from riskmodel.privacy.disclosure import show_count
+from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 from riskmodel.report.language import Texts, load_texts
 
 _BY_COLUMN = ("columns", "values")
@@ -124,8 +125,9 @@ def _name_file(path: Path, sheet: str | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a heading or a name on one line."""
-    return " ".join(text.split())
+    """Return a heading or a name on one line, or dots where it holds an identifier."""
+    held = find_kinds(text.encode("utf-8"), KnownIdentifiers([]))
+    return "…" if held else " ".join(text.split())
 
 
 def _write_source(source: ProposedSource, folder: Path, t: Texts) -> Iterator[str]:

@@ -197,7 +197,7 @@ def make_files(folder):
         ("fake.parquet", {}, "fake.parquet is not Parquet"),
         ("twice.parquet", {}, "each column once (1 repeated)"),
         ("fake.xlsx", {}, "fake.xlsx is not Excel"),
-        ("blank.xlsx", {}, "blank.xlsx has no header in its first row"),
+        ("blank.xlsx", {}, "blank.xlsx has no header in row 1"),
         ("blank.xlsx", {"sheet": "Bald1"}, "has no sheet Bald1. Did you mean 'Blad1'?"),
         ("twice.xlsx", {}, "each column once (1 repeated)"),
         ("long.xlsx", {}, "as many cells as the header (long.xlsx): <10 rows"),

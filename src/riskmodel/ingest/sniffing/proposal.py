@@ -197,6 +197,9 @@ def _propose(match: TableMatch, table: Table, rivals: Sequence[TableMatch]) -> P
     if is_unsure:
         doubts.append(Doubt("decimal"))
     settings["columns"] = match.columns
+    in_hours = [doubt.column for doubt in doubts if doubt.kind == "hours"]
+    if in_hours:
+        settings["factors"] = dict.fromkeys(in_hours, 60)
     values, unknown = _propose_values(match, table)
     doubts += unknown
     if values:

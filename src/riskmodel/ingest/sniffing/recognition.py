@@ -250,7 +250,11 @@ def _doubt_unit(canonical: str, name: str) -> list[Doubt]:
     plain = fold_name(name)
     if "%" in name or any(word in plain for word in _SHARES):
         return [Doubt("share", canonical, (name,))]
-    return [Doubt("hours", canonical, (name,))] if plain.endswith(_HOURS) else []
+    return (
+        [Doubt("hours", canonical, (name,))]
+        if plain.endswith(_HOURS) or plain.startswith(_HOURS)
+        else []
+    )
 
 
 def _find_subjects(

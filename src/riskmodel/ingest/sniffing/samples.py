@@ -7,8 +7,9 @@ import csv
 import io
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ _HEAD = 1 << 20
 _PIECE = 1 << 16
 _MAX_SHEETS = 20
 _MAX_COLUMNS = 500
+_MAX_ABOVE = 20
+_SNIFFED = 40
+_ALIKE = 0.7
 _OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BINARY_MARKS = (b"PK\x03\x04", b"PAR1", b"%PDF", _OLE)
@@ -58,21 +62,19 @@ class Sample:
     ----------
     path : pathlib.Path
         The file.
-    settings : dict of str to str
-        What a source must say to read it: encoding, delimiter, sheet; only what is needed.
+    settings : dict of str to object
+        What a source must say to read it: encoding, delimiter, sheet and the row of the
+        headings; only what is needed.
     columns : dict of str to list of str
         What stands under each heading, without space around it; empty cells are left out.
     n_rows : int
         How many rows were looked at.
-    rows : list of tuple
-        The same by row, with empty texts; to tell which columns repeat.
     """
 
     path: Path
-    settings: dict[str, str]
+    settings: dict[str, Any]
     columns: dict[str, list[str]]
     n_rows: int
-    rows: list[tuple[str, ...]] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -128,17 +130,56 @@ def _sample_csv(path: Path, start: bytes) -> tuple[list[Sample], list[FileProble
     if encoding is None:
         return [], [FileProblem(path, "encoding")]
     text = codecs.getincrementaldecoder(encoding)().decode(pieces[0])
-    if len(pieces[0]) == _HEAD:
+    if len(pieces[0]) == _HEAD:  # the last line is cut
         text = text[: text.rfind("\n") + 1] or text
-    delimiter = max(";,", key=_outside_quotes(text.partition("\n")[0]).count)
-    if "\t" in text.partition("\n")[0] and delimiter not in text.partition("\n")[0]:
+    delimiter = sniff_delimiter(text)
+    if delimiter is None:
         return [], [FileProblem(path, "tabs")]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        rows = [[cell.strip() for cell in row] for row in islice(reader, MAX_ROWS + 1) if row]
-    except csv.Error:
+    rows = _split(text, delimiter, MAX_ROWS + _MAX_ABOVE)
+    if rows is None:
         return [], [FileProblem(path, "not_text")]
     return _make_sample(path, rows, {"encoding": encoding, "delimiter": delimiter})
+
+
+def sniff_delimiter(text: str) -> str | None:
+    r"""Tell what the cells of a text are parted by.
+
+    Parameters
+    ----------
+    text : str
+        Lines.
+
+    Returns
+    -------
+    str or None
+        A semicolon or a comma: the one that parts most lines into equally many cells. None if
+        tabs do so better than both.
+
+    Examples
+    --------
+    >>> sniff_delimiter("Namn;Minuter\nx;37,5\n")
+    ';'
+    """
+    first = "".join(text.splitlines(keepends=True)[:_SNIFFED])
+    best: tuple[float, int] = (0.0, 0)
+    chosen = ";"
+    for mark in (";", ",", "\t"):
+        widths = Counter(len(row) for row in _split(first, mark, _SNIFFED) or [] if any(row))
+        parted = {width: count for width, count in widths.items() if width > 1}
+        if parted:
+            width = max(parted, key=lambda width: (parted[width], width))
+            rank = (parted[width] / widths.total(), width)
+            chosen, best = (mark, rank) if rank > best else (chosen, best)
+    return None if chosen == "\t" else chosen
+
+
+def _split(text: str, delimiter: str, most: int) -> list[list[str]] | None:
+    """Return the first rows of a text, or None if it is no CSV."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [[cell.strip() for cell in row] for row in islice(reader, most)]
+    except csv.Error:
+        return None
 
 
 def _read_pieces(path: Path) -> list[bytes]:
@@ -188,11 +229,6 @@ def sniff_encoding(pieces: Sequence[bytes]) -> str | None:
     return "utf-8-sig" if pieces[0].startswith(codecs.BOM_UTF8) else "utf-8"
 
 
-def _outside_quotes(line: str) -> str:
-    """Return what a line holds outside quotes."""
-    return "".join(line.split('"')[::2])
-
-
 def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
     """Look at each sheet of a workbook."""
     if start == _OLE:
@@ -208,9 +244,9 @@ def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProb
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
                 for sheet in book.worksheets[:_MAX_SHEETS]:
-                    cells = islice(sheet.iter_rows(values_only=True), MAX_ROWS + 1)
+                    cells = islice(sheet.iter_rows(values_only=True), MAX_ROWS + _MAX_ABOVE)
                     rows = _write_cells(cells)
-                    if rows:
+                    if any(map(any, rows)):
                         found, wrong = _make_sample(path, rows, {"sheet": sheet.title})
                         samples += found
                         problems += wrong
@@ -243,45 +279,57 @@ def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
 
 
 def _write_cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
-    """Return the rows that hold something as text."""
+    """Return rows as text."""
     from riskmodel.ingest.excel_files import cell_to_text
 
-    texts = [[(cell_to_text(cell, ".", None) or "").strip() for cell in row] for row in rows]
-    return [row for row in texts if any(row)]
+    return [[(cell_to_text(cell, ".", None) or "").strip() for cell in row] for row in rows]
 
 
 def _make_sample(
-    path: Path, rows: list[list[str]], settings: dict[str, str]
+    path: Path, rows: list[list[str]], settings: dict[str, Any]
 ) -> tuple[list[Sample], list[FileProblem]]:
     """Return rows as a sample, or what is wrong with them."""
     sheet = settings.get("sheet")
-    kind = _find_row_problem(rows)
+    n_above = _count_above(rows)
+    header = list(rows[n_above]) if rows else []
+    body = [row for row in rows[n_above + 1 :] if any(row)][:MAX_ROWS]
+    kind = _find_problem(header, body)
     if kind:
         return [], [FileProblem(path, kind, sheet)]
-    header = rows[0]
-    while header and not header[-1]:
+    while not header[-1]:
         header.pop()
     names = [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
-    body = [tuple((row + [""] * len(names))[: len(names)]) for row in rows[1:]]
-    columns = {name: [row[place] for row in body if row[place]] for place, name in enumerate(names)}
-    return [Sample(path, settings, columns, len(body), body)], []
+    cells = [(row + [""] * len(names))[: len(names)] for row in body]
+    columns = {
+        name: [row[place] for row in cells if row[place]] for place, name in enumerate(names)
+    }
+    if n_above:
+        settings = settings | {"header_row": n_above + 1}
+    return [Sample(path, settings, columns, len(body))], []
 
 
-def _find_row_problem(rows: list[list[str]]) -> str:
+def _count_above(rows: list[list[str]]) -> int:
+    """Return how many rows stand above the headings: those with far fewer cells than most."""
+    counts = [sum(map(bool, row)) for row in rows[:_SNIFFED]]
+    usual = sorted(count for count in counts if count)
+    least = max(2.0, _ALIKE * usual[len(usual) // 2]) if usual else 2.0
+    return next((k for k, count in enumerate(counts[:_MAX_ABOVE]) if count >= least), 0)
+
+
+def _find_problem(header: list[str], body: list[list[str]]) -> str:
     """Return what keeps rows from being a table with a header; empty if nothing does."""
-    if not rows:
+    named = [name for name in header if name]
+    if not named and not body:
         return "empty"
-    header = [name for name in rows[0] if name]
-    if any(_is_datum(name) for name in header):
+    if any(_is_datum(name) for name in named):
         return "no_header"
-    widths = [sum(map(bool, row)) for row in rows[1:6]]
-    if len(header) < 2:
-        return "title_rows" if any(width > len(header) for width in widths) else "one_column"
-    if len({name.casefold() for name in header}) < len(header):
+    if len(named) < 2:
+        return "one_column"
+    if len({name.casefold() for name in named}) < len(named):
         return "repeated_header"
-    if len(header) > _MAX_COLUMNS:
+    if len(named) > _MAX_COLUMNS:
         return "too_wide"
-    return "" if len(rows) > 1 else "no_rows"
+    return "" if body else "no_rows"
 
 
 def _is_datum(text: str) -> bool:
