@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,9 @@ from riskmodel.ingest.sniffing.samples import Sample
 _FITS = 0.95
 _MISFIT = 0.5
 _MIN_SUBJECTS = 3
-_HOURS = ("timmar", "tim", "hours")
+_UNIT = re.compile(
+    r"[\s_(\[]+(?:(?P<hours>timmar|tim|hours|h)|minuter|minutes|min)\.?[)\]]?\s*\Z", re.IGNORECASE
+)
 _SHARES = ("procent", "andel", "percent")
 _ID_WORDS = ("id", "nr", "nummer", "number")
 _ID_STARTS = ("id", "elev", "student", "pupil", "person")
@@ -215,7 +218,7 @@ def _match_column(
     sample: Sample,
 ) -> tuple[str | None, list[Doubt], float]:
     """Return the column of a file that one of a table is, its doubts and what it adds."""
-    named = find_named(names, sample.names)
+    named = _find_headings(canonical, names, sample.names)
     if not named:
         return None, [], 0.0
     fits = {name: measure_fit(canonical, column, sample.columns[name], values) for name in named}
@@ -232,6 +235,15 @@ def _match_column(
     return chosen, doubts, _gain(fit, column)
 
 
+def _find_headings(canonical: str, names: Sequence[str], present: Sequence[str]) -> list[str]:
+    """Return the headings that are among some names, for minutes also less their unit."""
+    named = find_named(names, present)
+    if named or not canonical.endswith("_minutes"):
+        return named
+    plain = {_UNIT.sub("", heading): heading for heading in present if _UNIT.search(heading)}
+    return [plain[name] for name in find_named(names, list(plain))]
+
+
 def _rank(fit: float | None) -> float:
     """Return how well a column fits, where it can be told."""
     return _MISFIT if fit is None else fit
@@ -240,21 +252,17 @@ def _rank(fit: float | None) -> float:
 def _gain(fit: float | None, column: Column) -> float:
     """Return what a column adds to the score of its table."""
     weight = 2.0 if column.required else 1.0
-    return weight if fit is None else weight * fit
+    return weight if fit is None else weight * max(fit, _MISFIT)
 
 
 def _doubt_unit(canonical: str, name: str) -> list[Doubt]:
     """Return a doubt where a heading speaks of hours or shares, and minutes are meant."""
     if not canonical.endswith("_minutes"):
         return []
-    plain = fold_name(name)
-    if "%" in name or any(word in plain for word in _SHARES):
+    if "%" in name or any(word in fold_name(name) for word in _SHARES):
         return [Doubt("share", canonical, (name,))]
-    return (
-        [Doubt("hours", canonical, (name,))]
-        if plain.endswith(_HOURS) or plain.startswith(_HOURS)
-        else []
-    )
+    unit = _UNIT.search(name)
+    return [Doubt("hours", canonical, (name,))] if unit and unit["hours"] else []
 
 
 def _find_subjects(
