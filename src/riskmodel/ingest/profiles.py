@@ -79,6 +79,8 @@ def merge_readings(general: dict[str, Any], special: dict[str, Any]) -> dict[str
     merged = dict(general)
     for name, value in special.items():
         before = merged.get(name)
-        is_nested = isinstance(before, dict) and isinstance(value, dict) and name != "unpivot"
-        merged[name] = merge_readings(before, value) if is_nested else value
+        if isinstance(before, dict) and isinstance(value, dict) and name != "unpivot":
+            merged[name] = merge_readings(before, value)
+        else:
+            merged[name] = value
     return merged

@@ -17,6 +17,17 @@ from riskmodel.report.language import Texts, load_texts
 
 _BY_COLUMN = ("columns", "values")
 _MANY = 30
+_DOUBTS = (
+    "shortened", "lost_zeros", "broken_ids", "other_ids", "by_content", "local", "several",
+    "content", "blank", "hours", "share", "values", "ambiguous_dates", "decimal", "files",
+)  # fmt: skip
+"""What may be unsure, in the order in which it is told."""
+_PROBLEMS = (
+    "absent", "folder", "unreadable", "empty", "extension", "old_excel", "locked", "not_excel",
+    "not_parquet", "not_text", "utf16", "encoding", "tabs", "no_header", "one_column",
+    "repeated_header", "too_wide", "no_rows",
+)  # fmt: skip
+"""Why a file cannot be used."""
 _INFINITE = float("inf")
 
 
@@ -101,14 +112,9 @@ def describe_proposal(
     for table in proposal.tables:
         key = "no_table" if table in required else "no_table_optional"
         lines.append(t(f"proposal.{key}", table=table))
-    lines += [
-        t(
-            "proposal.problem",
-            file=_name_file(item.path, item.sheet),
-            reason=t(f"proposal.file.{item.kind}"),
-        )
-        for item in proposal.problems
-    ]
+    for problem in sorted(proposal.problems, key=lambda problem: _PROBLEMS.index(problem.kind)):
+        file, reason = _name_file(problem.path, problem.sheet), t(f"proposal.file.{problem.kind}")
+        lines.append(t("proposal.problem", file=file, reason=reason))
     lines += [t("proposal.unknown", file=_plain(path.name)) for path in proposal.unknown]
     if not proposal.sources:
         return [*lines, t("proposal.nothing"), t("proposal.advice")]
@@ -156,9 +162,14 @@ def _comment(source: ProposedSource, columns: Sequence[str], t: Texts) -> list[s
     """Return a line of comment for each doubt about some columns."""
     return [
         f"# {t('proposal.unsure')}: {_describe_doubt(doubt, t)}"
-        for doubt in source.doubts
+        for doubt in _order(source.doubts)
         if doubt.column in columns
     ]
+
+
+def _order(doubts: Sequence[Doubt]) -> list[Doubt]:
+    """Return doubts in the order in which they are told."""
+    return sorted(doubts, key=lambda doubt: _DOUBTS.index(doubt.kind))
 
 
 def _describe_doubt(doubt: Doubt, t: Texts) -> str:
@@ -187,7 +198,7 @@ def _describe_source(source: ProposedSource, t: Texts) -> Iterator[str]:
     said = {name: source.settings[name] for name in source.settings if name not in _BY_COLUMN}
     sure += [t("proposal.column", column=name, heading=_scalar(said[name])) for name in said]
     yield "  " + t("proposal.sure", columns=", ".join(sure))
-    for doubt in source.doubts:
+    for doubt in _order(source.doubts):
         place = f"{doubt.column}: " if doubt.column else ""
         yield f"  {t('proposal.unsure')}: {place}{_describe_doubt(doubt, t)}"
     for column in source.missing:

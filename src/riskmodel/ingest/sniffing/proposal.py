@@ -20,7 +20,8 @@ from riskmodel.ingest.sniffing.recognition import Doubt, TableMatch, Vocabulary,
 from riskmodel.ingest.sniffing.samples import FileProblem, Sample, take_samples
 
 _OPEN = ("school_type", "school_year", "subject", "parental_education", "grade")
-_LEAST_SCORE = 2.0
+_LEAST_SCORE = 1.0
+_LEAST_SCORE_LOCAL = 2.0
 _LEAST_SHARED = 4.0
 
 
@@ -142,7 +143,7 @@ def _choose(
             match
             for match in matches
             if match.table == name
-            and match.score >= _LEAST_SCORE
+            and match.score >= _least_score(match)
             and _is_whole(match, table, is_first=match.score >= best[_key(match)])
         ]
         if not fitting:
@@ -156,6 +157,12 @@ def _choose(
             and match.score >= 0.75 * chosen[name].score
         ]
     return chosen, rivals
+
+
+def _least_score(match: TableMatch) -> float:
+    """Return from which score on a sample may be a table: more where it may be no persons'."""
+    is_local = any(doubt.kind == "local" for doubt in match.doubts)
+    return _LEAST_SCORE_LOCAL if is_local else _LEAST_SCORE
 
 
 def _key(match: TableMatch) -> tuple[Path, str | None]:
