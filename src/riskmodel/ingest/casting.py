@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 
 from riskmodel.core.schema import ColumnType, Table
-from riskmodel.ingest.dates import is_ambiguous, to_date
+from riskmodel.ingest.dates import find_rivals, is_ambiguous, to_date
 from riskmodel.ingest.specs import SourceSpec
 
 FAILED = "__failed"
@@ -73,6 +73,8 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
         if name not in rows.columns:
             columns[name] = ibis.null(_STORED[column.type])
             columns[name + FAILED] = ibis.literal(False)
+            if _may_clash(column.type, spec):
+                columns[name + AMBIGUOUS] = ibis.literal(False)
             continue
         given = _map_values(rows[name], spec.values.get(name, {}))
         if name == table.person:
@@ -82,8 +84,8 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
         value = _cast(given, column.type, spec)
         if name in spec.factors and value.type().is_numeric():
             value = value * spec.factors[name]
-        clash = _find_clash(given, column.type, spec)
-        if clash is not None:
+        if _may_clash(column.type, spec):
+            clash = _find_clash(given, spec)
             value = ibis.cases((clash, ibis.null("date")), else_=value)
             columns[name + AMBIGUOUS] = clash
         columns[name] = value
@@ -103,10 +105,15 @@ def _to_identifier(text: Any, lost_zeros: bool) -> Any:
     return text.nullif("")
 
 
-def _find_clash(given: Any, wanted: ColumnType, spec: SourceSpec) -> Any:
-    """Tell which dates could be either of two days; None where none could."""
-    if wanted != "date" or given.type().is_temporal():
-        return None
+def _may_clash(wanted: ColumnType, spec: SourceSpec) -> bool:
+    """Tell whether a column is one of dates that could be either of two days."""
+    return wanted == "date" and bool(find_rivals(spec.date_formats))
+
+
+def _find_clash(given: Any, spec: SourceSpec) -> Any:
+    """Tell which dates could be either of two days."""
+    if given.type().is_temporal():
+        return ibis.literal(False)
     return is_ambiguous(_as_text(given), spec.date_formats)
 
 

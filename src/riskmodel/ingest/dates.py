@@ -113,22 +113,18 @@ def is_ambiguous(given: Any, formats: Sequence[str]) -> Any:
     Parameters
     ----------
     given : ibis.Column
-        As for `to_date`.
+        Text.
     formats : sequence of str
         The formats.
 
     Returns
     -------
-    ibis.Column of bool, or None
-        None where no two of the formats could meet.
+    ibis.Column of bool
+        Never missing.
     """
-    pairs = list(find_rivals(formats))
-    kind = given.type()
-    if not pairs or kind.is_date() or kind.is_timestamp():
-        return None
     text = given.strip()
     clash = ibis.literal(False)
-    for one, other in pairs:
+    for one, other in find_rivals(formats):
         clash = clash | (_parse(text, one) != _parse(text, other)).fill_null(False)
     return clash
 

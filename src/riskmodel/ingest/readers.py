@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -143,15 +144,20 @@ def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Contra
             date_format=choose_cell_format(spec.date_formats),
             header_row=spec.header_row,
         )
-        rows = None if data is None else engine.register(data, f"source_{name}")
+        rows = None if data is None else engine.register(data, _name_table(name, spec))
         return rows, findings
     dataset, findings = open_csv_file(
         name, spec.path, spec.delimiter, spec.encoding, header_row=spec.header_row
     )
     if dataset is None:
         return None, findings
-    engine.connection.con.register(f"source_{name}", dataset)
-    return engine.connection.table(f"source_{name}"), findings
+    engine.connection.con.register(_name_table(name, spec), dataset)
+    return engine.connection.table(_name_table(name, spec)), findings
+
+
+def _name_table(name: str, spec: SourceSpec) -> str:
+    """Return the engine's name of a file, another for each file of one table."""
+    return f"source_{name}_{zlib.crc32(str(spec.path).encode('utf-8')):08x}"
 
 
 def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[ContractFinding]]:

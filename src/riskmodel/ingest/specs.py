@@ -85,11 +85,30 @@ class ReadingSpec(Spec):
 class SourceSpec(ReadingSpec):
     """Where a table's extract is and how to read it.
 
-    `format` is found out from the file's name where it is not given.
+    `also` names further files that are written in the same way, as one file per term; their
+    rows follow. `format` is found out from the file's name where it is not given.
     """
 
     path: Path
+    also: tuple[Path, ...] = ()
     format: FileFormat | None = None
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        """Refuse a file that is named twice: its rows would count twice."""
+        if len({self.path, *self.also}) <= len(self.also):
+            raise ValueError("`also` must name each file once, and not that of `path`")
+        return self
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All files."""
+        return (self.path, *self.also)
+
+    @property
+    def parts(self) -> tuple[SourceSpec, ...]:
+        """One source for each file."""
+        return tuple(self.model_copy(update={"path": path, "also": ()}) for path in self.paths)
 
     @property
     def file_format(self) -> FileFormat | None:

@@ -12,7 +12,7 @@ from riskmodel.core.schema import SECURITY_NONE, Table
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
 from riskmodel.errors import ConfigurationError
-from riskmodel.ingest.casting import AMBIGUOUS, FAILED, cast_columns
+from riskmodel.ingest.casting import AMBIGUOUS, FAILED
 from riskmodel.ingest.contracts import check_contract, check_identities, count_identifiers
 from riskmodel.ingest.findings import ContractFinding, DataContractReport
 from riskmodel.ingest.keys import (
@@ -24,7 +24,7 @@ from riskmodel.ingest.keys import (
     RESERVED,
     SUBJECT,
 )
-from riskmodel.ingest.readers import open_source
+from riskmodel.ingest.parts import open_parts
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.privacy.identities import normalise_identifiers
 
@@ -150,10 +150,10 @@ def _read_all(
     for name, source in sources.items():
         if name not in tables:
             continue
-        rows, findings = open_source(engine, name, tables[name], source)
+        rows, findings = open_parts(engine, name, tables[name], source)
         unread += findings
         if rows is not None:
-            cast[name] = cast_columns(rows, tables[name], source)
+            cast[name] = rows
     return cast, unread
 
 

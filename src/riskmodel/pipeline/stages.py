@@ -95,7 +95,11 @@ def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
     """Return the extracts, or the ready table, as inputs."""
     if config.feature_table is not None:
         return {"feature_table": config.feature_table.path}
-    return {name: source.path for name, source in config.sources.items()}
+    return {
+        name if number == 0 else f"{name}_{number}": path
+        for name, source in config.sources.items()
+        for number, path in enumerate(source.paths)
+    }
 
 
 def _find_cohort_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:

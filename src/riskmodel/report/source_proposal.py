@@ -19,7 +19,7 @@ _BY_COLUMN = ("columns", "values")
 _MANY = 30
 _DOUBTS = (
     "shortened", "lost_zeros", "broken_ids", "other_ids", "by_content", "local", "several",
-    "content", "blank", "hours", "share", "values", "ambiguous_dates", "decimal", "files",
+    "content", "blank", "hours", "share", "values", "ambiguous_dates", "decimal", "parts", "files",
 )  # fmt: skip
 """What may be unsure, in the order in which it is told."""
 _PROBLEMS = (
@@ -143,8 +143,10 @@ def _write_source(source: ProposedSource, folder: Path, t: Texts) -> Iterator[st
     yield f"{source.table}:"
     yield from (f"  {line}" for line in _comment(source, ("", *source.absent), t))
     yield f"  path: {_scalar(_relative(source.path, folder))}"
-    for name in sorted(settings, key=list(settings).index):
-        yield f"  {name}: {_scalar(settings[name])}"
+    if source.also:
+        yield f"  also: {_scalar([_relative(path, folder) for path in source.also])}"
+    for name, value in settings.items():
+        yield f"  {name}: {_scalar(value)}"
     yield "  columns:"
     for column, heading in columns.items():
         yield from (f"    {line}" for line in _comment(source, (column,), t))

@@ -123,3 +123,23 @@ def test_headlines_are_aligned_under_their_headings(capsys):
     print_headlines({"Heading": "", "AUC": "0.9", "Longer name": "x"})
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["", "Heading", "  AUC          0.9", "  Longer name  x"]
+
+
+def test_init_looks_at_files_and_writes_what_check_config_reads(tmp_path):
+    pupils = (
+        "Personnr;Kön;Skolenhetskod;Skolform;Fr.o.m.\n20051218-2395;Flicka;12345678;GR;20230816\n"
+    )
+    (tmp_path / "elever.csv").write_text(pupils, encoding="cp1252")
+    (tmp_path / "tom.csv").write_bytes(b"")
+    done = call("init", "--from", "elever.csv", "tom.csv", "--out", "run.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "persons: elever.csv" in done.stdout
+    assert "tom.csv: är tom" in done.stdout
+    assert "2395" not in done.stdout
+    assert call("check", "config", "--config", "run.yaml", cwd=tmp_path).returncode == 0
+    again = call("init", "--from", "elever.csv", "--out", "run.yaml", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "existing run.yaml" in again.stderr
+    many = call("init", "compulsory_school", "elever.csv", cwd=tmp_path)
+    assert many.returncode == 2
+    assert "--from" in many.stderr

@@ -178,3 +178,29 @@ def test_numbers_in_parquet_keep_their_noughts_lost_too(engine, tmp_path):
     spec = SourceSpec(path=tmp_path / "p.parquet", lost_zeros=True)
     frame = cast(engine, "persons", spec)
     assert frame["person_id"].tolist() == ["0512182395", "200512182395"]
+
+
+def test_further_files_of_a_table_follow_and_each_is_checked(engine, tmp_path):
+    persons = write(tmp_path, "person_id\na1\na2\n", "p.csv")
+    first = write(tmp_path, "person_id;date\na1;3/4/2024\n", "1.csv")
+    pd.DataFrame({"person_id": ["a2"], "date": pd.to_datetime(["2024-09-02"])}).to_parquet(
+        tmp_path / "2.parquet"
+    )
+    options = {"path": first, "also": [tmp_path / "2.parquet"], "date_format": "%d/%m/%Y"}
+    sources = {"persons": SourceSpec(path=persons), "attendance": SourceSpec(**options)}
+    result = ingest_tables(engine, sources, TABLES)
+    days = engine.to_pandas(result.tables["attendance"])["date"].astype("str").tolist()
+    assert sorted(days) == ["2024-04-03", "2024-09-02"]
+    both = SourceSpec(**options | {"date_format": ["%d/%m/%Y", "%m/%d/%Y"]})
+    with pytest.raises(DataContractError, match="two days"):
+        ingest_tables(engine, sources | {"attendance": both}, TABLES)
+    broken = SourceSpec(**options | {"also": [tmp_path / "3.csv", tmp_path / "4.csv"]})
+    with pytest.raises(DataContractError) as caught:
+        ingest_tables(engine, sources | {"attendance": broken}, TABLES)
+    assert [text.split("(")[1] for text in caught.value.findings] == [
+        "3.csv does not exist)",
+        "4.csv does not exist)",
+    ]
+    for also in ([first], ["2.csv", "2.csv"]):
+        with pytest.raises(ValidationError, match="each file once"):
+            SourceSpec(path=first, also=also)

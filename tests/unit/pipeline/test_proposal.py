@@ -53,7 +53,7 @@ def of_day(day, style):
     }[style]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def truth():
     """What the exports hold, in the library's own words."""
     born = [dt.date.fromisoformat(f"{n[:4]}-{n[4:6]}-{n[6:8]}") for n in NUMBERS]
@@ -177,11 +177,10 @@ def to_rows(frame):
     return sorted(plain.to_dict("records"), key=str)
 
 
-@pytest.fixture
-def expected(truth, tmp_path):
+@pytest.fixture(scope="module")
+def expected(truth, tmp_path_factory):
     """What the library reads where the same is written in its own words."""
-    folder = tmp_path / "own"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("own")
     sources = {}
     for name, frame in truth.items():
         frame.to_csv(folder / f"{name}.csv", index=False, encoding="utf-8")
@@ -371,3 +370,45 @@ def test_english_exports_and_english_words(tmp_path):
     }
     assert "MISSING: no file found" in text
     assert any(line.startswith("  sure: ") for line in said)
+
+
+def write_lessons(folder, name, month, encoding="utf-8"):
+    rows = "".join(f"{number};2024-{month}-0{1 + k % 9};45\n" for k, number in enumerate(NUMBERS))
+    text = "Personnr;Datum;Närvarominuter\n" + rows
+    (folder / f"{name}.csv").write_text(text, encoding=encoding)
+
+
+def test_one_file_per_term_becomes_one_table(tmp_path):
+    write_lessons(tmp_path, "Närvaro ht", "09", "cp1252")
+    write_lessons(tmp_path, "Närvaro vt", "02", "cp1252")
+    write_lessons(tmp_path, "Närvaro gammal", "01", "utf-8")
+    out = tmp_path / "run.yaml"
+    propose_configuration([tmp_path], out, template="compulsory_school")
+    source = load_run(out).config.sources["attendance"]
+    text = out.read_text("utf-8")
+    together = [path.name for path in source.paths]
+    assert together in (["Närvaro ht.csv", "Närvaro vt.csv"], ["Närvaro gammal.csv"])
+    assert "skriven på annat sätt eller upprepar elever" in text
+    (tmp_path / "Närvaro gammal.csv").unlink()
+    out.unlink()
+    propose_configuration([tmp_path], out, template="compulsory_school")
+    source = load_run(out).config.sources["attendance"]
+    assert [path.name for path in source.paths] == ["Närvaro ht.csv", "Närvaro vt.csv"]
+    names = "Närvaro ht.csv, Närvaro vt.csv"
+    assert f"OSÄKER: filerna är skrivna på samma sätt och läses som en tabell: {names}." in (
+        out.read_text("utf-8")
+    )
+    (tmp_path / "p.csv").write_text("person_id\n" + "\n".join(NUMBERS) + "\n", "utf-8")
+    with open_engine(EngineSpec(threads=1, memory_limit="1GB")) as engine:
+        sources = {"persons": SourceSpec(path=tmp_path / "p.csv"), "attendance": source}
+        rows = ingest_tables(engine, sources, TABLES).report.usable_rows
+    assert rows["attendance"] == 2 * N
+
+
+def test_two_lists_of_the_same_pupils_are_not_joined(tmp_path):
+    for name in ("Elevlista", "Elevlista (1)"):
+        (tmp_path / f"{name}.csv").write_text(pupils("Kön", ["Flicka"] * 20), "utf-8")
+    out = tmp_path / "run.yaml"
+    propose_configuration([tmp_path], out, template="compulsory_school")
+    assert len(load_run(out).config.sources["persons"].paths) == 1
+    assert "OSÄKER: även Elevlista" in out.read_text("utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from riskmodel.ingest.sniffing.contents import (
     find_decimal,
     find_unknown,
     fold_values,
-    inspect_identifiers,
 )
 from riskmodel.ingest.sniffing.dates import find_formats
 from riskmodel.ingest.sniffing.recognition import Doubt, TableMatch, Vocabulary, match_table
 from riskmodel.ingest.sniffing.samples import FileProblem, Sample, take_samples
+from riskmodel.ingest.specs import SourceSpec
 
 _OPEN = ("school_type", "school_year", "subject", "parental_education", "grade")
 _LEAST_SCORE = 1.0
@@ -35,8 +35,10 @@ class ProposedSource:
         The table.
     path : pathlib.Path
         The file.
+    also : tuple of pathlib.Path
+        Further files that are written alike.
     settings : dict of str to object
-        What the source says besides its path, in the words of a configuration.
+        What the source says besides its files, in the words of a configuration.
     doubts : tuple of Doubt
         What a person must look at.
     missing : tuple of str
@@ -51,6 +53,7 @@ class ProposedSource:
 
     table: str
     path: Path
+    also: tuple[Path, ...]
     settings: dict[str, Any]
     doubts: tuple[Doubt, ...]
     missing: tuple[str, ...]
@@ -117,7 +120,7 @@ def propose_sources(
     ]
     chosen, rivals = _choose(matches)
     sources = tuple(_propose(match, TABLES[name], rivals[name]) for name, match in chosen.items())
-    used = {source.path for source in sources}
+    used = {path for source in sources for path in (source.path, *source.also)}
     fitting = {match.sample.path for match in matches if match.score >= _LEAST_SHARED}
     others = dict.fromkeys(sample.path for sample in samples)
     return SourceProposal(
@@ -193,46 +196,111 @@ def _find_missing(match: TableMatch, table: Table) -> tuple[str, ...]:
 
 def _propose(match: TableMatch, table: Table, rivals: Sequence[TableMatch]) -> ProposedSource:
     """Return the source for one table."""
+    match, parts, others = _join(match, rivals, table)
     sample = match.sample
     doubts = list(match.doubts)
-    if rivals:
-        doubts.append(Doubt("files", names=tuple(_name(rival.sample) for rival in rivals)))
-    settings: dict[str, Any] = dict(sample.settings)
-    decimal, is_unsure = find_decimal(_texts_of(match, table, "number"))
-    if decimal == ",":
-        settings["decimal"] = decimal
-    if is_unsure:
-        doubts.append(Doubt("decimal"))
-    settings["columns"] = match.columns
-    in_hours = [doubt.column for doubt in doubts if doubt.kind == "hours"]
-    if in_hours:
-        settings["factors"] = dict.fromkeys(in_hours, 60)
-    values, unknown = _propose_values(match, table)
-    doubts += unknown
-    if values:
-        settings["values"] = values
-    formats = find_formats(_texts_of(match, table, "date"))
-    if formats.formats not in {(), (ISO,)}:
-        listed = formats.formats
-        settings["date_format"] = listed[0] if len(listed) == 1 else list(listed)
-    if formats.is_ambiguous:
-        doubts.append(Doubt("ambiguous_dates", names=formats.formats))
-    if match.subjects:
-        settings["unpivot"] = {"columns": list(match.subjects)}
-    if inspect_identifiers(sample.columns[match.columns[table.person]]).lack_zeros:
-        settings["lost_zeros"] = True
+    for kind, found in (("parts", [match, *parts] if parts else []), ("files", others)):
+        if found:
+            names = tuple(_name(one.sample) for one in found)
+            doubts.append(Doubt(kind, names=names))
+    settings, unsure = _propose_settings(match, table, doubts)
+    doubts += unsure
     used = {*match.columns.values(), *match.subjects}
     missing = _find_missing(match, table)
     given = {*match.columns, *missing, *(("subject", "grade") if match.subjects else ())}
     return ProposedSource(
         match.table,
         sample.path,
+        tuple(part.sample.path for part in parts),
         settings,
         tuple(doubts),
         missing,
         tuple(name for name in table.columns if name not in given),
         tuple(name for name in sample.names if name not in used),
         sample.n_rows,
+    )
+
+
+def _propose_settings(
+    match: TableMatch, table: Table, doubts: Sequence[Doubt]
+) -> tuple[dict[str, Any], list[Doubt]]:
+    """Return what a source says besides its files, and what is not sure of that."""
+    settings: dict[str, Any] = dict(match.sample.settings)
+    decimal, is_unsure = find_decimal(_texts_of(match, table, "number"))
+    unsure = [Doubt("decimal")] if is_unsure else []
+    if decimal == ",":
+        settings["decimal"] = decimal
+    settings["columns"] = match.columns
+    in_hours = [doubt.column for doubt in doubts if doubt.kind == "hours"]
+    if in_hours:
+        settings["factors"] = dict.fromkeys(in_hours, 60)
+    values, unknown = _propose_values(match, table)
+    if values:
+        settings["values"] = values
+    found = find_formats(_texts_of(match, table, "date"))
+    if found.formats not in {(), (ISO,)}:
+        single = len(found.formats) == 1
+        settings["date_format"] = found.formats[0] if single else list(found.formats)
+    if found.is_ambiguous:
+        unsure.append(Doubt("ambiguous_dates", names=found.formats))
+    if match.subjects:
+        settings["unpivot"] = {"columns": list(match.subjects)}
+    if any(doubt.kind == "lost_zeros" for doubt in doubts):
+        settings["lost_zeros"] = True
+    return settings, [*unsure, *unknown]
+
+
+def _join(
+    match: TableMatch, rivals: Sequence[TableMatch], table: Table
+) -> tuple[TableMatch, list[TableMatch], list[TableMatch]]:
+    """Return a match with the rows of all files that are written alike, those, and the others."""
+    parts: list[TableMatch] = []
+    for rival in rivals:
+        joined = replace(match, sample=_append(match.sample, rival.sample))
+        is_unique = table.unique != (table.person,) or not _repeats_persons(joined)
+        if _is_alike(match, rival) and is_unique:
+            parts.append(rival)
+            match = joined
+    doubts = dict.fromkeys([*match.doubts, *(doubt for part in parts for doubt in part.doubts)])
+    values = match.values
+    for part in parts:
+        values = {
+            name: {**part.values.get(name, {}), **values.get(name, {})}
+            for name in dict.fromkeys([*values, *part.values])
+        }
+    match = replace(match, doubts=tuple(doubts), values=values)
+    return match, parts, [rival for rival in rivals if rival not in parts]
+
+
+def _is_alike(match: TableMatch, other: TableMatch) -> bool:
+    """Tell whether two files can be read by one source."""
+    ours, theirs = dict(match.sample.settings), dict(other.sample.settings)
+    encodings = {ours.pop("encoding", ""), theirs.pop("encoding", "")}
+    is_plain = match.sample.is_plain or other.sample.is_plain
+    return (
+        (is_plain or len(encodings - {"utf-8-sig"}) < 2)
+        and ours == theirs
+        and match.columns == other.columns
+        and set(match.subjects) == set(other.subjects)
+        and match.sample.path != other.sample.path
+        and SourceSpec(path=match.sample.path).file_format
+        == SourceSpec(path=other.sample.path).file_format
+    )
+
+
+def _append(sample: Sample, other: Sample) -> Sample:
+    """Return a sample with the rows of another one after its own."""
+    names = dict.fromkeys([*sample.names, *other.names])
+    columns = {
+        name: [*sample.columns.get(name, ()), *other.columns.get(name, ())] for name in names
+    }
+    settings = other.settings if sample.is_plain else sample.settings
+    return Sample(
+        sample.path,
+        settings,
+        columns,
+        sample.n_rows + other.n_rows,
+        sample.is_plain and other.is_plain,
     )
 
 

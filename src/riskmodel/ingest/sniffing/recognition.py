@@ -23,8 +23,9 @@ _UNIT = re.compile(
     r"[\s_(\[]+(?:(?P<hours>timmar|tim|hours|h)|minuter|minutes|min)\.?[)\]]?\s*\Z", re.IGNORECASE
 )
 _SHARES = ("procent", "andel", "percent")
+_OWN_NAME = fold_name("person_id")
 _ID_WORDS = ("id", "nr", "nummer", "number")
-_ID_STARTS = ("id", "elev", "student", "pupil", "person")
+_PUPIL_WORDS = ("elev", "student", "pupil", "person", "barn")
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,9 @@ def _match_person(names: Sequence[str], sample: Sample) -> tuple[str | None, lis
         chosen = max(named, key=lambda name: inspect_identifiers(sample.columns[name]).are_personal)
         rivals = [name for name in (*named, *personal) if name != chosen]
         doubts = [Doubt("several", "person_id", (chosen, *rivals))] if rivals else []
+        found = inspect_identifiers(sample.columns[chosen])
+        if not (found.are_personal or found.shortened or fold_name(chosen) == _OWN_NAME):
+            doubts.append(Doubt("local", "person_id", (chosen,)))
     elif personal:
         chosen = personal[0]
         rest = tuple(personal)
@@ -191,7 +195,7 @@ def _match_person(names: Sequence[str], sample: Sample) -> tuple[str | None, lis
 def _is_local_name(name: str) -> bool:
     """Tell whether a heading may be that of a pupil's number in a system."""
     plain = fold_name(name)
-    return plain.startswith(_ID_STARTS) and any(word in plain for word in _ID_WORDS)
+    return all(any(word in plain for word in words) for words in (_PUPIL_WORDS, _ID_WORDS))
 
 
 def _doubt_identifiers(texts: Sequence[str]) -> list[Doubt]:

@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,15 @@ class Sample:
         What stands under each heading, without space around it; empty cells are left out.
     n_rows : int
         How many rows were looked at.
+    is_plain : bool
+        Whether every encoding reads the text alike.
     """
 
     path: Path
     settings: dict[str, Any]
     columns: dict[str, list[str]]
     n_rows: int
+    is_plain: bool = True
 
     @property
     def names(self) -> list[str]:
@@ -138,7 +141,9 @@ def _sample_csv(path: Path, start: bytes) -> tuple[list[Sample], list[FileProble
     rows = _split(text, delimiter, MAX_ROWS + _MAX_ABOVE)
     if rows is None:
         return [], [FileProblem(path, "not_text")]
-    return _make_sample(path, rows, {"encoding": encoding, "delimiter": delimiter})
+    samples, problems = _make_sample(path, rows, {"encoding": encoding, "delimiter": delimiter})
+    is_plain = all(piece.isascii() for piece in pieces)
+    return [replace(sample, is_plain=is_plain) for sample in samples], problems
 
 
 def sniff_delimiter(text: str) -> str | None:
