@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from riskmodel.core.spec import Spec
-from riskmodel.ingest.dates import check_format
+from riskmodel.ingest.dates import add_cell_format, check_format
 
 FileFormat = Literal["csv", "parquet", "excel"]
 
@@ -99,6 +99,12 @@ class SourceSpec(ReadingSpec):
         if len({self.path, *self.also}) <= len(self.also):
             raise ValueError("`also` must name each file once, and not that of `path`")
         return self
+
+    @property
+    def date_formats(self) -> tuple[str, ...]:
+        """The date formats, with one for the real dates of a sheet."""
+        formats = super().date_formats
+        return add_cell_format(formats) if self.file_format == "excel" else formats
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import DataContractError
 from riskmodel.ingest.casting import cast_columns
+from riskmodel.ingest.readers import read_source
 from riskmodel.ingest.sniffing.dates import find_days, find_formats
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.stage import ingest_tables
@@ -45,6 +47,7 @@ def test_a_day_without_noughts_is_read(engine):
     texts = ["1/9 2024", "19/8 2024", "01/09 2024 08:15"]
     expected = [dt.date(2024, 9, 1), dt.date(2024, 8, 19), dt.date(2024, 9, 1)]
     assert read(engine, texts, ["%Y-%m-%d", "%d/%m %Y"])[0] == expected
+    assert read(engine, ["1/9  2024"], ["%Y-%m-%d", "%d/%m %Y"])[0] == expected[:1]
     assert find_formats(texts).formats == ("%d/%m %Y",)
 
 
@@ -72,6 +75,21 @@ def test_numbers_of_days_are_read_from_numbers(engine):
     )
     days = pd.to_datetime(engine.to_pandas(cast)["date"]).dt.date.tolist()
     assert days == [dt.date(2024, 8, 19), dt.date(2024, 8, 20)]
+
+
+@pytest.mark.parametrize(
+    "formats",
+    ["excel", ["%d/%m/%Y", "%m/%d/%Y"], "%y%m%d", ["excel", "%d/%m/%Y"], "%d-%m-%Y", None],
+)
+def test_a_real_date_of_a_sheet_is_that_date_whatever_the_formats(engine, tmp_path, formats):
+    book = openpyxl.Workbook()
+    days = [dt.date(1931, 3, 4), dt.date(2024, 4, 3)]
+    for row in [["person_id", "date"], *(["a", day] for day in days)]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    spec = SourceSpec(path=tmp_path / "a.xlsx", date_format=formats)
+    frame = engine.to_pandas(cast_columns(read_source(engine, "t", TABLE, spec), TABLE, spec))
+    assert pd.to_datetime(frame["date"]).dt.date.tolist() == days
 
 
 def test_dates_of_two_days_are_refused_with_their_number(engine, tmp_path):

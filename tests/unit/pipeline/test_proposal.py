@@ -412,3 +412,22 @@ def test_two_lists_of_the_same_pupils_are_not_joined(tmp_path):
     propose_configuration([tmp_path], out, template="compulsory_school")
     assert len(load_run(out).config.sources["persons"].paths) == 1
     assert "OSÄKER: även Elevlista" in out.read_text("utf-8")
+
+
+@pytest.mark.parametrize("template", ["compulsory_school", "early_years", "upper_secondary"])
+def test_every_template_of_a_run_can_be_filled(tmp_path, template):
+    (tmp_path / "elever.csv").write_text(pupils("Kön", ["Flicka"] * 20), "utf-8")
+    out = tmp_path / "run.yaml"
+    propose_configuration([tmp_path], out, template=template)
+    config = load_run(out).config
+    assert config.name == template
+    assert config.out == tmp_path / "riskmodel-runs" / template
+    assert config.sources["persons"].path == tmp_path / "elever.csv"
+    assert "simulera" not in out.read_text("utf-8")
+
+
+def test_a_template_without_sources_is_refused(tmp_path):
+    (tmp_path / "elever.csv").write_text(pupils("Kön", ["Flicka"] * 20), "utf-8")
+    with pytest.raises(UsageError, match="one with `sources`, got 'region'"):
+        propose_configuration([tmp_path], tmp_path / "run.yaml", template="region")
+    assert not (tmp_path / "run.yaml").exists()
