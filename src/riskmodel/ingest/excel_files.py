@@ -17,6 +17,11 @@ from openpyxl.utils.exceptions import InvalidFileException
 from riskmodel.core.validation import suggest_name
 from riskmodel.ingest.findings import ContractFinding
 
+LOCKED_MARK = bytes.fromhex("D0CF11E0A1B11AE1")
+"""How a workbook begins that a password protects, or that has the format before 2007."""
+
+_LOCKED = " that can be read: it has a password or the old format; save an unlocked copy as .xlsx"
+
 
 def read_excel_file(
     table: str,
@@ -57,7 +62,7 @@ def read_excel_file(
             warnings.simplefilter("ignore")  # about styles, which are not read
             rows, detail = _read_rows(path, sheet, header_row)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
-        rows, detail = [], f"{path.name} is not Excel"
+        rows, detail = [], f"{path.name} is not Excel{_LOCKED if _is_locked(path) else ''}"
     if detail:
         return None, [ContractFinding(table, "", "file", None, detail)]
     names = _name_columns(rows[0])
@@ -76,6 +81,15 @@ def read_excel_file(
         for k in range(len(names))
     ]
     return pa.table(columns, names=names), []
+
+
+def _is_locked(path: Path) -> bool:
+    """Tell whether a file is a workbook that cannot be opened without more."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(LOCKED_MARK)) == LOCKED_MARK
+    except OSError:
+        return False
 
 
 def _read_rows(path: Path, sheet: str | None, header_row: int) -> tuple[list[tuple[Any, ...]], str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.ingest.columns import fold_name
+from riskmodel.ingest.excel_files import LOCKED_MARK, cell_to_text
 from riskmodel.ingest.sniffing.dates import find_days
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.privacy.identities import is_personal_number
@@ -30,9 +31,8 @@ _MAX_COLUMNS = 500
 _MAX_ABOVE = 20
 _SNIFFED = 40
 _ALIKE = 0.7
-_OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BINARY_MARKS = (b"PK\x03\x04", b"PAR1", b"%PDF", _OLE)
+_BINARY_MARKS = (b"PK\x03\x04", b"PAR1", b"%PDF", LOCKED_MARK)
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ def sniff_encoding(pieces: Sequence[bytes]) -> str | None:
 
 def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
     """Look at each sheet of a workbook."""
-    if start == _OLE:
+    if start == LOCKED_MARK:
         return [], [FileProblem(path, "locked")]
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
@@ -285,8 +285,6 @@ def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
 
 def _write_cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
     """Return rows as text."""
-    from riskmodel.ingest.excel_files import cell_to_text
-
     return [[(cell_to_text(cell, ".", None) or "").strip() for cell in row] for row in rows]
 
 
