@@ -22,6 +22,13 @@ _DOUBTS = (
     "content", "blank", "hours", "share", "values", "ambiguous_dates", "decimal", "parts", "files",
 )  # fmt: skip
 """What may be unsure, in the order in which it is told."""
+_SETTINGS = {
+    "hours": "factors",
+    "lost_zeros": "lost_zeros",
+    "ambiguous_dates": "date_format",
+    "decimal": "decimal",
+}
+"""The setting that each doubt is about, which is not sure then."""
 _PROBLEMS = (
     "absent", "folder", "unreadable", "empty", "extension", "old_excel", "locked", "not_excel",
     "not_parquet", "not_text", "utf16", "encoding", "tabs", "no_header", "one_column",
@@ -197,7 +204,12 @@ def _describe_source(source: ProposedSource, t: Texts) -> Iterator[str]:
         for column, heading in source.settings["columns"].items()
         if column not in doubtful
     ]
-    said = {name: source.settings[name] for name in source.settings if name not in _BY_COLUMN}
+    unsure = {_SETTINGS.get(doubt.kind) for doubt in source.doubts}
+    said = {
+        name: value
+        for name, value in source.settings.items()
+        if name not in _BY_COLUMN and name not in unsure
+    }
     sure += [t("proposal.column", column=name, heading=_scalar(said[name])) for name in said]
     yield "  " + t("proposal.sure", columns=", ".join(sure))
     for doubt in _order(source.doubts):

@@ -304,9 +304,12 @@ def pupils(heading, values):
 
 
 def test_dates_that_are_two_days_are_both_proposed_and_so_refused(tmp_path):
-    _, text, config = propose(tmp_path, pupils("Född;Kön", ["3/4/2005;F"] * 20))
+    said, text, config = propose(tmp_path, pupils("Född;Kön", ["3/4/2005;F"] * 20))
     assert config.sources["persons"].date_formats == ("%d/%m/%Y", "%m/%d/%Y")
     assert "OSÄKER: datumen kan läsas på två sätt: %d/%m/%Y, %m/%d/%Y" in text
+    (sure,) = [line for line in said if line.startswith("  säkert")]
+    assert "encoding = utf-8" in sure
+    assert "date_format" not in sure
     with (
         open_engine(EngineSpec(threads=1, memory_limit="1GB")) as engine,
         pytest.raises(Exception, match="two days"),
