@@ -152,11 +152,15 @@ def check_leakage(
 @check_app.command("identifiers")
 def check_identifiers(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders to look through.")],
+    names: Annotated[
+        Path | None,
+        typer.Option("--names", help="A file of names from the register, one to a line."),
+    ] = None,
 ) -> None:
-    """Look for personal numbers and e-mail addresses in finished artifacts."""
-    from riskmodel.pipeline.runs import scan_for_identifiers
+    """Look for numbers of persons, e-mail addresses, telephones and names in any files."""
+    from riskmodel.pipeline.identifiers import scan_for_identifiers
 
-    print_line(scan_for_identifiers(paths))
+    print_line(scan_for_identifiers(paths, names))
 
 
 @app.command()

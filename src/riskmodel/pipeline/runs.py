@@ -13,8 +13,9 @@ from riskmodel.config.models import RunConfig
 from riskmodel.config.profiles import apply_profiles
 from riskmodel.core.validation import suggest_name
 from riskmodel.engine.specs import EngineSpec
-from riskmodel.errors import PrivacyError, UsageError
+from riskmodel.errors import UsageError
 from riskmodel.pipeline.artifacts import FAIRNESS, PSEUDONYMISED, RunFolder
+from riskmodel.pipeline.identifiers import scan_for_identifiers
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import Stage, StageContext, run_stages
 from riskmodel.pipeline.stages import list_stages
@@ -222,38 +223,3 @@ def hold_against_gate(run: Run) -> GateVerdict:
 
     path = RunFolder(run.config.out).require(FAIRNESS, made_by="audit")
     return check_gate(read_json(path), run.config.audit.gate)
-
-
-def scan_for_identifiers(paths: Sequence[Path]) -> str:
-    """Look for identifiers in files and folders.
-
-    Parameters
-    ----------
-    paths : sequence of pathlib.Path
-        What to look through.
-
-    Returns
-    -------
-    str
-        That none was found.
-
-    Raises
-    ------
-    PrivacyError
-        Naming the files and the kinds of identifier, never the values.
-    """
-    from riskmodel.privacy.scan import find_identifiers
-
-    missing = [path.name for path in paths if not path.exists()]
-    if missing:
-        raise UsageError(
-            f"`paths` must exist, got {len(missing)} that do not. Check the names.", missing
-        )
-    findings = find_identifiers(paths)
-    if findings:
-        raise PrivacyError(
-            f"`artifacts` must hold no identifier, got {len(findings)} finding(s). Do not share "
-            "these files; find the column or text that they come from.",
-            [f"{finding.file}: {finding.kind}" for finding in findings],
-        )
-    return "no identifier found"

@@ -96,7 +96,8 @@ def test_kinds_are_told_apart_and_counted():
         "local": 2,
         "missing": 3,
         "personal_number": 1,
-        "temporary_number": 4,
+        "reserve_number": 1,
+        "temporary_number": 3,
     }
     assert identities.index.equals(series.index)
     assert identities[101] == "197010632391"

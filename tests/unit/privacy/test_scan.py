@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from riskmodel.errors import PrivacyError
-from riskmodel.privacy import scan
+from riskmodel.privacy import content
 from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 from riskmodel.privacy.scan import find_identifiers
 
@@ -170,7 +170,10 @@ def test_written_forms_are_found(text):
         "vega-lite@5.2.js",
         "@media print",
         "a @ b",
-        "031-123456",
+        "0317-8471",
+        "0000-0002-1825-0097",
+        "2024-08-12",
+        "0.031-123456",
         "8112189876543210",
     ],
 )
@@ -199,7 +202,7 @@ def test_random_bytes_are_left_alone(tmp_path):
 @pytest.mark.parametrize("filler", [b"x ", b"x", b"\0", b"7 "])
 @pytest.mark.parametrize("block", [2048, 4096])
 def test_blocks_cut_nothing_in_two(tmp_path, monkeypatch, filler, block):
-    monkeypatch.setattr(scan, "_BLOCK", block)
+    monkeypatch.setattr(content, "_BLOCK", block)
     path = tmp_path / "large.txt"
     for before in range(block - 30, block + 4):
         start = (filler * block)[:before]
@@ -209,7 +212,7 @@ def test_blocks_cut_nothing_in_two(tmp_path, monkeypatch, filler, block):
 
 @pytest.mark.parametrize("before", range(2020, 2052))
 def test_a_long_number_across_blocks_is_still_one_number(tmp_path, monkeypatch, before):
-    monkeypatch.setattr(scan, "_BLOCK", 2048)
+    monkeypatch.setattr(content, "_BLOCK", 2048)
     path = tmp_path / "digits.txt"
     path.write_bytes(b"7" * before + NUMBER.encode() + b"7" * 5000)
     assert found(path) == []
@@ -242,13 +245,13 @@ def test_many_known_identifiers_are_found_fast(tmp_path):
 def test_what_cannot_be_scanned_is_not_called_clean(tmp_path):
     with pytest.raises(PrivacyError, match="nothing at gone"):
         find_identifiers([tmp_path / "gone"])
-    for name, content in {
+    for name, broken in {
         "a.parquet": b"PAR1 broken",
         "a.zip": b"PK\x03\x04 broken",
         "a.gz": gzip.compress(b"text" * 100)[:-20],
         "a.db": b"SQLite format 3\0 broken",
     }.items():
-        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).write_bytes(broken)
         with pytest.raises(PrivacyError, match="cannot be called clean"):
             find_identifiers([tmp_path / name])
 
