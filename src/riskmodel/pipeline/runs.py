@@ -95,7 +95,7 @@ def use_engine(run: Run, kind: str | None, master: str | None) -> Run:
 def run_selected(
     run: Run, names: Sequence[str] | None, progress: Progress, *, force: bool = False
 ) -> None:
-    """Run some stages of a run, or all of them followed by the scan for identifiers.
+    """Run some stages of a run, or all of them, and scan what they made for identifiers.
 
     Parameters
     ----------
@@ -117,11 +117,13 @@ def run_selected(
     """
     stages = list_stages(run.config)
     if names is not None:
-        run_stages(_select(stages, names), run.config, run.project, progress, force=force)
-        return
+        stages = _select(stages, names)
     run_stages(stages, run.config, run.project, progress, force=force)
+    made = [run.config.out]
+    if names is not None:
+        made = [run.config.out / output for stage in stages for output in stage.outputs]
     progress.start("identifiers")
-    progress.finish(scan_for_identifiers([run.config.out]))
+    progress.finish(scan_for_identifiers([path for path in made if path.exists()]))
 
 
 def _select(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:

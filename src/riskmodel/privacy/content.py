@@ -278,4 +278,5 @@ def _readable_forms(text: bytes) -> Iterator[bytes]:
     """Yield bytes as they are, and text of two or four bytes a character as one byte each."""
     yield text
     if b"\0" in text:
+        text = text.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
         yield text.replace(b"\0\0\0", b"").replace(b"\0", b"")

@@ -24,7 +24,7 @@ MIN_KNOWN_LENGTH = 4
 OVERLAP = 512
 """No identifier is longer than this many bytes."""
 
-STRONG_SHARE, WEAK_SHARE, WEAK_COUNT = 0.2, 0.5, 3
+STRONG_SHARE, WEAK_SHARE, WEAK_COUNT = 0.25, 0.5, 3
 """Which share of a place's bare numbers must be valid for one of them to count: numbers that
 each fill a cell, and other ones, of which so many different valid ones must be there besides."""
 
@@ -58,7 +58,7 @@ _GOES_ON[list(b"-+TKMX")] = True
 _WORD = np.zeros(256, dtype=bool)
 _WORD[list(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] = True
 
-_LEAST, _END_OF_TEN = 1_010_000, 10**10
+_LEAST, _END_OF_TEN, _LEAST_LONG = 1_010_000, 10**10, 10**11
 _LONG_NUMBERS = (190_000_000_000, (REFERENCE_DATE.year + 1) * 10**8)
 
 
@@ -159,9 +159,10 @@ class IdentifierSearch:
     A number counts if its date exists and lies in 1900 to 2030, its check digit fits and no
     letter, digit, point or hyphen runs on from it. Ten digits without a separator look like
     many other numbers: they count where they fill a quoted text, an element, a cell or a line
-    and at least a fifth of such numbers in the same place are valid, and anywhere if three
+    and at least a quarter of such numbers in the same place are valid, and anywhere if three
     different ones and half of them are. Twelve digits that may be a time of day since 2020
-    count by the same rule.
+    count by the same rule. Twelve digits in a column of numbers count if a quarter of the
+    column's numbers of twelve digits or more are valid.
     """
 
     known: KnownIdentifiers
@@ -186,10 +187,11 @@ class IdentifierSearch:
         self._read_numbers(plain, place)
         if any(_has_local_part(plain, match.start()) for match in _DOMAIN.finditer(plain)):
             self._kinds.add("email")
-        if self.known.occur_in(text):
+        if self.known.occur_in(text) or (plain != text and self.known.occur_in(plain)):
             self._kinds.add("known_identifier")
-        is_open = self.names is not None and "name" not in self._kinds
-        if is_open and self.names.occur_in(text, self._parts[place]):
+        if self.names is None or "name" in self._kinds:
+            return
+        if self.names.occur_in(text, self._parts[place]):
             self._kinds.add("name")
 
     def read_numbers(self, values: npt.NDArray[np.int64], place: str = "") -> None:
@@ -203,16 +205,18 @@ class IdentifierSearch:
             The column.
         """
         low, high = _LONG_NUMBERS
-        for value in values[(values >= low) & (values < high)].tolist():
-            self._read_long(str(value).encode("ascii"), place)
+        is_long = (values >= low) & (values < high)
+        self._cells[place].n += int(np.count_nonzero(values[~is_long] >= _LEAST_LONG))
+        for value in values[is_long].tolist():
+            number = b"%d" % value
+            crowd = (self._plain if _CLOCK.fullmatch(number) else self._cells)[place]
+            crowd.add(number, is_personal_number(number.decode("ascii")))
         short = values[(values >= _LEAST) & (values < _END_OF_TEN)]
-        crowd = self._plain[place]
-        crowd.n += int(short.size)
-        for value in short[_may_be_dates(short)].tolist():
-            number = f"{value:010d}".encode("ascii")
-            if is_personal_number(number.decode("ascii")):
-                crowd.n -= 1
-                crowd.add(number, True)
+        may_be = _may_be_numbers(short)
+        self._plain[place].n += int(np.count_nonzero(~may_be))
+        for value in short[may_be].tolist():
+            number = b"%010d" % value
+            self._plain[place].add(number, is_personal_number(number.decode("ascii")))
 
     @property
     def kinds(self) -> set[str]:
@@ -238,8 +242,11 @@ class IdentifierSearch:
     def _read_numbers(self, text: bytes, place: str) -> None:
         """Look for numbers of persons and of telephones."""
         codes = np.frombuffer(text + b"\0", dtype=np.uint8)
-        edges = np.diff(_DIGIT[codes].astype(np.int8), prepend=0, append=0)
-        starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        is_digit = _DIGIT[codes]
+        edges = np.flatnonzero(is_digit[1:] != is_digit[:-1]) + 1
+        if is_digit[0]:
+            edges = np.append(0, edges)
+        starts, ends = edges[::2], edges[1::2]
         for start in _may_be_persons(codes, starts, ends):
             self._read_person(text, start, place)
         if "phone_number" not in self._kinds and find_phone(text, codes, starts, ends):
@@ -317,10 +324,16 @@ def _may_be_persons(
     return fitting
 
 
-def _may_be_dates(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Tell which numbers of up to ten digits could begin with a date."""
+def _may_be_numbers(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell which numbers of up to ten digits have the check digit and perhaps a date."""
     month, day = numbers // 10**6 % 100, numbers // 10**4 % 100
-    return (month >= 1) & (month <= 12) & (day >= 1) & (day <= 91)
+    total = np.zeros(numbers.shape, dtype="int64")
+    for place in range(10):
+        digit = numbers // 10**place % 10 * (1 + place % 2)
+        total += digit // 10 + digit % 10
+    is_date = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 91)
+    may_be: npt.NDArray[np.bool_] = is_date & (total % 10 == 0)
+    return may_be
 
 
 def _has_local_part(text: bytes, end: int) -> bool:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import random
 import sqlite3
 import tarfile
@@ -20,13 +22,16 @@ import pytest
 
 from riskmodel.errors import PrivacyError
 from riskmodel.privacy import content
-from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
+from riskmodel.privacy.identities import has_check_digit
+from riskmodel.privacy.names import NameRegister, read_names
+from riskmodel.privacy.patterns import IdentifierSearch, KnownIdentifiers, find_kinds
 from riskmodel.privacy.scan import find_identifiers
 
 NUMBER = "198112189876"
 SHORT = "811218-9876"
 EMAIL = "anna.andersson@skola.example.se"
 NONE_KNOWN = KnownIdentifiers([])
+CLOCKS = [f"20200115{n}" for n in range(1200, 1260) if has_check_digit(f"200115{n}")]
 
 
 def found(*paths, known=()):
@@ -52,6 +57,14 @@ def write_zip(path, value):
         archive.writestr("schema.json", json.dumps({"names": [value]}))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("inner.skops", inner.getvalue())
+
+
+def write_nested(path, write):
+    inner = path.with_name("inner")
+    write(inner)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(inner, "deep/inner")
+    inner.unlink()
 
 
 def write_tar(path, value):
@@ -93,6 +106,13 @@ WRITERS = {
     "a.npy": lambda path, v: np.save(path, np.array(["x", v, v])),
     "a.npz": lambda path, v: np.savez_compressed(path, ids=np.array([v.encode()])),
     "utf16.txt": lambda path, v: path.write_text(f"pupil {v} left", encoding="utf-16"),
+    "a.yaml": lambda path, v: path.write_text(f"a:\n  - b: {v}\n", encoding="utf-8"),
+    "escaped.json": lambda path, v: path.write_text(json.dumps(f"a\n{v}\tb"), encoding="utf-8"),
+    "a.csv.bz2": lambda path, v: path.write_bytes(bz2.compress(f"a;{v};b".encode())),
+    "a.csv.xz": lambda path, v: path.write_bytes(lzma.compress(f"a;{v};b".encode())),
+    "parquet.zip": lambda path, v: write_nested(path, pd.DataFrame({"s": [v]}).to_parquet),
+    "sqlite.zip": lambda path, v: write_nested(path, lambda inner: write_sqlite(inner, v)),
+    "blob.db": lambda path, v: write_sqlite(path, gzip.compress(v.encode())),
 }
 
 
@@ -104,14 +124,21 @@ WRITERS = {
         (SHORT, "personal_number"),
         ("197010632391", "personal_number"),
         ("20130101-TF01", "temporary_number"),
+        ("19810829M071", "reserve_number"),
         (EMAIL, "email"),
+        ("070-123 45 67", "phone_number"),
+        ("+46701234567", "phone_number"),
+        ("031-123456", "phone_number"),
+        ("Asa  Öberg-Lund", "name"),
         ("SIM000012345", "known_identifier"),
     ],
 )
 def test_a_planted_identifier_is_found(tmp_path, name, value, kind):
     path = tmp_path / name
     WRITERS[name](path, value)
-    findings = find_identifiers([tmp_path], known=["SIM000012345", "SIM000012346"])
+    names = NameRegister(["Åsa Maria Öberg Lund"])
+    known = ["SIM000012345", "SIM000012346"]
+    findings = find_identifiers([tmp_path], known=known, names=names)
     assert [(finding.file, finding.kind) for finding in findings] == [(path, kind)]
     assert value not in repr(findings)
     assert value not in str(findings[0].to_dict())
@@ -120,13 +147,33 @@ def test_a_planted_identifier_is_found(tmp_path, name, value, kind):
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_clean_file_gives_no_finding(tmp_path, name):
     WRITERS[name](tmp_path / name, "plain")
-    assert find_identifiers([tmp_path], known=["SIM000012345"]) == []
+    names = NameRegister(["Åsa Öberg"])
+    assert find_identifiers([tmp_path], known=["SIM000012345"], names=names) == []
 
 
 def test_whole_numbers_in_parquet_are_read(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"n": pa.array([1, None, int(NUMBER)])}), path)
     assert found(path) == [("a.parquet", "personal_number")]
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "decimal128(19, 0)"])
+def test_numbers_that_a_table_stores_as_numbers_are_read(tmp_path, kind):
+    kind = pa.decimal128(19, 0) if kind.startswith("decimal") else kind
+    for numbers in ([int(NUMBER), 7], [8112189876, 7010632391, 1212121212, 30]):
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({"n": pa.array(numbers, "int64").cast(kind)}), path)
+        assert found(path) == [("a.parquet", "personal_number")]
+    plain = [8112189875, 7010632392, 20, 1_700_000_000]
+    pq.write_table(pa.table({"n": pa.array(plain, "int64").cast(kind)}), path)
+    assert found(path) == []
+
+
+@pytest.mark.parametrize("kind", ["<i8", ">i8", "<f8"])
+def test_numbers_in_arrays_are_read(tmp_path, kind):
+    np.savez(tmp_path / "a.npz", np.array([int(NUMBER), 3], dtype=kind))
+    np.savez(tmp_path / "b.npz", np.array([int(NUMBER) + 1, 3], dtype=kind))
+    assert found(tmp_path) == [("a.npz", "personal_number")]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +189,10 @@ def test_whole_numbers_in_parquet_are_read(tmp_path):
         "19811218\u20119876",
         r"19811218\u20119876",
         f"{NUMBER}.",
+        f"{NUMBER}.0",
+        "19811218\u20139876",
+        "8112189876,7010632391,1212121212",
+        "\n".join(CLOCKS),
     ],
 )
 def test_written_forms_are_found(text):
@@ -191,6 +242,28 @@ def test_hashes_pseudonyms_and_random_numbers_are_left_alone():
         lines.append(str(rng.randrange(10**15, 10**19)))
         lines.append(f"{1_600_000_000_000 + rng.randrange(10**11)}")
     assert find_kinds("\n".join(lines).encode(), KnownIdentifiers(["SIM000012345"])) == set()
+
+
+def false_alarms(make, n=2_000):
+    return sum(bool(find_kinds(make(), NONE_KNOWN)) for _ in range(n)) / n
+
+
+def test_false_alarms_are_as_rare_as_stated():
+    """The rates that docs/concepts/privacy.md states, on random digits."""
+    rng = random.Random(6)
+
+    def cells(n):
+        return "\n".join(f"{rng.randrange(10**10):010d}" for _ in range(n)).encode()
+
+    assert false_alarms(lambda: cells(1)) < 0.02
+    assert false_alarms(lambda: cells(20)) < 0.002
+    assert false_alarms(lambda: b"a %010d b" % rng.randrange(10**10)) < 0.001
+    assert false_alarms(lambda: b"%012d" % rng.randrange(10**12)) < 0.002
+    assert false_alarms(lambda: b"%06d-%04d" % (rng.randrange(10**6), rng.randrange(10**4))) < 0.02
+    column = np.unique(np.random.default_rng(1).integers(0, 10**13, 200_000))
+    search = IdentifierSearch(NONE_KNOWN)
+    search.read_numbers(column)
+    assert search.kinds == set()
 
 
 def test_random_bytes_are_left_alone(tmp_path):
@@ -259,3 +332,89 @@ def test_what_cannot_be_scanned_is_not_called_clean(tmp_path):
 def test_an_empty_folder_is_clean(tmp_path):
     (tmp_path / "empty.txt").touch()
     assert find_identifiers([tmp_path]) == []
+
+
+def pack(content, times):
+    for _ in range(times):
+        content = gzip.compress(content)
+    return content
+
+
+def test_archives_are_opened_as_deep_as_stated_and_no_deeper(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(pack(NUMBER.encode(), content.MAX_DEPTH))
+    assert found(path) == [("a.gz", "personal_number")]
+    path.write_bytes(pack(b"plain", content.MAX_DEPTH + 1))
+    with pytest.raises(PrivacyError, match="TooMuchError in a.gz"):
+        find_identifiers([path])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, times):
+    monkeypatch.setattr(content, "FREE_EXPANSION", 1 << 20)
+    path = tmp_path / "bomb.zip"
+    for name in ["a"] * times:
+        inner = path.read_bytes() if path.exists() else bytes(30 << 20)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, inner)
+    with pytest.raises(PrivacyError, match="TooMuchError in bomb.zip"):
+        find_identifiers([path])
+
+
+@pytest.mark.parametrize("magic", [b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd"])
+def test_archives_of_other_kinds_are_not_called_clean(tmp_path, magic):
+    (tmp_path / "a.bin").write_bytes(magic + bytes(40))
+    with pytest.raises(PrivacyError, match="cannot be called clean"):
+        find_identifiers([tmp_path])
+
+
+REGISTER = NameRegister(
+    ["Åsa Maria Öberg", "Gül, Çağla", "Bo Ek", "Maj Mars", "Zlatana", "Per", "Łucja Søby"],
+    common=["maj", "mars", "per", "ek"],
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Åsa Öberg",
+        "OBERG, ÅSA",
+        "A\u030asa O\u0308berg",
+        r"\u00c5sa \u00d6berg",
+        "&Aring;sa &Ouml;berg",
+        "<td>Maria</td><td>Öberg</td>",
+        '"given": "x", "Cagla", "Gul"',
+        "Bo Ek",
+        "to Zlatana.",
+        "lucja_soby".replace("_", "-"),
+        "åsa\nmaria\ncagla\n",
+    ],
+)
+def test_names_are_found_however_they_are_written(text):
+    search = IdentifierSearch(NONE_KNOWN, REGISTER)
+    search.read(text.encode())
+    assert search.kinds == {"name"}
+
+
+@pytest.mark.parametrize(
+    "text", ["maj mars", "per 100", "Maria", "Asa\nOberg?", "Zlatanas", "Bo, och Ek", "xBo Ek"]
+)
+def test_words_that_are_also_names_do_not_flood(text):
+    search = IdentifierSearch(NONE_KNOWN, REGISTER)
+    search.read(text.encode())
+    assert search.kinds == set()
+
+
+def test_names_in_other_encodings_are_found(tmp_path):
+    for encoding in ("cp1252", "utf-16"):
+        (tmp_path / f"{encoding}.txt").write_text("Åsa Öberg", encoding=encoding)
+    findings = find_identifiers([tmp_path], names=REGISTER)
+    assert [finding.kind for finding in findings] == ["name", "name"]
+
+
+def test_a_register_without_names_is_refused(tmp_path):
+    (tmp_path / "names.txt").write_text(" \n12\n", encoding="utf-8")
+    with pytest.raises(PrivacyError, match="at least one name"):
+        read_names(tmp_path / "names.txt")
+    with pytest.raises(PrivacyError, match="file of names"):
+        read_names(tmp_path / "gone.txt")
