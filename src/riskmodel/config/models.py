@@ -21,7 +21,7 @@ from riskmodel.fairness.specs import AuditSpec
 from riskmodel.features.catalogue import list_catalogues, load_catalogue
 from riskmodel.features.leakage_specs import LeakageSpec
 from riskmodel.features.specs import FeatureSpec
-from riskmodel.ingest.specs import FeatureTableSpec, SourceSpec
+from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec, SourceSpec
 from riskmodel.models.specs import ModelSpec
 from riskmodel.screening.specs import ScreeningSpec
 from riskmodel.simulation.spec import SimulationSpec
@@ -142,6 +142,7 @@ class RunConfig(Spec):
     sources: dict[str, SourceSpec] = Field(default_factory=dict)
     event_tables: dict[str, EventTableSpec] = Field(default_factory=dict)
     person_attributes: dict[str, Column] = Field(default_factory=dict)
+    identities: IdentitySpec = IdentitySpec()
     pseudonyms: PseudonymSpec = PseudonymSpec()
     feature_table: FeatureTableSpec | None = None
     cohort: CohortSpec | None = None

@@ -11,7 +11,8 @@ from riskmodel.core.windows import is_before
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.casting import AMBIGUOUS, FAILED
 from riskmodel.ingest.findings import ContractFinding
-from riskmodel.ingest.keys import IDENTITY, IS_PERSON, IS_PROTECTED
+from riskmodel.ingest.keys import IDENTITY, IS_CURRENT, IS_PERSON, IS_PROTECTED, KIND
+from riskmodel.ingest.specs import IdentitySpec
 
 _ORDER = ("start_date", "end_date")
 
@@ -87,14 +88,15 @@ def check_identities(
     counts : pandas.Series of int
         Rows by identifier as given.
     identities : pandas.DataFrame
-        Indexed by identifier as given, with the columns `IDENTITY`, `IS_PERSON` and
-        `IS_PROTECTED` of `riskmodel.ingest.keys`.
+        Indexed by identifier as given, with the columns `IDENTITY`, `IS_PERSON`,
+        `IS_PROTECTED` and `IS_CURRENT` of `riskmodel.ingest.keys`.
 
     Returns
     -------
     findings : list of ContractFinding
         Rows of persons that are not in the table of persons; and, where persons must be
-        unique, rows that repeat one, in whatever form it is written.
+        unique, rows that repeat one, in whatever form it is written. A row of persons whose
+        identity was replaced by another one there does not count.
     usable_rows : int
         Rows of persons with a valid identifier and without protected identity.
     """
@@ -102,13 +104,47 @@ def check_identities(
     n_rows = counts.to_numpy()
     is_valid = found[IDENTITY].notna().to_numpy()
     strangers = int(n_rows[is_valid & ~found[IS_PERSON].to_numpy()].sum())
-    repeated = int(n_rows[is_valid].sum()) - int(found[IDENTITY].nunique())
+    if name == "persons":
+        is_valid = is_valid & found[IS_CURRENT].to_numpy()
+    repeated = int(n_rows[is_valid].sum()) - int(found[IDENTITY][is_valid].nunique())
     findings = []
     if strangers:
         findings.append(ContractFinding(name, table.person, "reference", strangers))
     if repeated and table.unique == (table.person,):
         findings.append(ContractFinding(name, table.person, "unique", repeated))
     return findings, int(n_rows[is_valid & ~found[IS_PROTECTED].to_numpy()].sum())
+
+
+def find_invalid(
+    name: str, table: Table, counts: pd.Series, identities: pd.DataFrame, spec: IdentitySpec
+) -> list[ContractFinding]:
+    """Return a finding per reason for which identifiers of a table are not valid.
+
+    Parameters
+    ----------
+    name : str
+        The table's name.
+    table : Table
+        Its schema.
+    counts : pandas.Series of int
+        Rows by identifier as given.
+    identities : pandas.DataFrame
+        Indexed by identifier as given, with the column `KIND`.
+    spec : IdentitySpec
+        What becomes of them.
+
+    Returns
+    -------
+    list of ContractFinding
+        Empty unless they must stop the run.
+    """
+    kinds = identities.loc[counts.index, KIND]
+    rows = counts.groupby(kinds.to_numpy()).sum() if spec.invalid == "stop" else counts[:0]
+    return [
+        ContractFinding(name, table.person, "identity", int(n), str(kind).replace("_", " "))
+        for kind, n in rows.items()
+        if str(kind).startswith("invalid_")
+    ]
 
 
 def _count(broken: Any) -> Any:

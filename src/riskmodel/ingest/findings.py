@@ -27,6 +27,10 @@ RULES: dict[str, str] = {
     "maximum": "values must not lie above the greatest one",
     "order": "the end must not lie before the start",
     "unique": "rows must not repeat",
+    "identity": "identifiers must be valid",
+    "link": "a link must lead from one valid identity to another",
+    "link_end": "an identity must have one successor",
+    "link_cycle": "links must not lead back to where they began",
     "reference": "every person must be in the table of persons",
 }
 """The rules of the contract, by their short names."""

@@ -12,7 +12,13 @@ RAW = RESERVED + "raw"
 """An identifier as it stands in an extract."""
 
 IDENTITY = RESERVED + "identity"
-"""Its normal form; null where it is not valid."""
+"""The normal form of the person's last identity; null where it is not valid."""
+
+KIND = RESERVED + "kind"
+"""What the identifier turned out to be."""
+
+IS_CURRENT = RESERVED + "is_current"
+"""Whether no later identity of that person stands in the table of persons."""
 
 IS_PERSON = RESERVED + "is_person"
 """Whether that identity stands in the table of persons."""

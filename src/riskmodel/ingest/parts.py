@@ -10,12 +10,13 @@ from riskmodel.core.schema import Table
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.casting import cast_columns
 from riskmodel.ingest.findings import ContractFinding
+from riskmodel.ingest.identity_links import name_provider
 from riskmodel.ingest.readers import open_source
 from riskmodel.ingest.specs import SourceSpec
 
 
 def open_parts(
-    engine: Engine, name: str, table: Table, spec: SourceSpec
+    engine: Engine, name: str, table: Table, spec: SourceSpec, provider: str | None = None
 ) -> tuple[Any, list[ContractFinding]]:
     """Open all files of a source as one table of the declared types.
 
@@ -29,12 +30,14 @@ def open_parts(
         Its schema.
     spec : SourceSpec
         Where the files are and how to read them.
+    provider : str, optional
+        The school provider that gave temporary numbers, where the files do not name it.
 
     Returns
     -------
     rows : ibis.Table or None
-        As `cast_columns` gives it, the rows of the files after one another; None if there are
-        findings.
+        As `cast_columns` gives it, temporary numbers told apart by provider, the rows of the
+        files after one another; None if there are findings.
     findings : list of ContractFinding
         Why some of the files cannot be read as this table.
     """
@@ -44,7 +47,7 @@ def open_parts(
         rows, found = open_source(engine, name, table, part)
         findings += found
         if rows is not None:
-            parts.append(cast_columns(rows, table, part))
+            parts.append(name_provider(cast_columns(rows, table, part), rows, table, provider))
     if findings:
         return None, findings
     return parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False), []

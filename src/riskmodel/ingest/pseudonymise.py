@@ -16,6 +16,7 @@ from riskmodel.ingest.grade_scale import add_grade_values
 from riskmodel.ingest.keys import (
     IDENTITIES,
     IDENTITY,
+    IS_CURRENT,
     IS_PERSON,
     IS_PROTECTED,
     RANK,
@@ -25,13 +26,14 @@ from riskmodel.ingest.keys import (
 )
 from riskmodel.ingest.stage import PERSONS, IngestedTables
 from riskmodel.privacy.disclosure import show_count
+from riskmodel.privacy.identities import PROVIDER_SEPARATOR
 from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 from riskmodel.privacy.pseudonyms import pseudonymise_ids
 
 _LARGEST_WHOLE = 2**31 - 1
 _MIN_DISTINCTIVE = 8
-_USABLE_KINDS = ("personal_number", "coordination_number", "temporary_number", "local")
+_UNUSABLE_KINDS = ("invalid_date", "invalid_check_digit", "missing")
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,7 +69,8 @@ class PseudonymReport:
     protected : int
         Persons left out because their identity is protected.
     invalid_identifiers : dict of str to int
-        How many different identifiers were left out as not valid, by kind.
+        How many different identifiers were not valid, by kind: left out, unless the
+        configuration keeps them.
     usable_rows : dict of str to int
         Rows of each table that were kept.
     """
@@ -145,10 +148,12 @@ def pseudonymise_tables(
     for name, rows in ingested.tables.items():
         schema = ingested.schemas[name]
         joined = rows.join(subjects, rows[schema.person] == subjects[RAW])
+        if name == PERSONS:
+            joined = joined.filter(joined[IS_CURRENT])
         kept = _reshape(name, joined, schema)
         tables["subjects" if name == PERSONS else name] = kept
     _check_no_identifiers(engine, tables, ingested)
-    invalid = {k: n for k, n in ingested.identifier_kinds.items() if k not in _USABLE_KINDS}
+    invalid = {k: n for k, n in ingested.identifier_kinds.items() if k in _UNUSABLE_KINDS}
     report = PseudonymReport(
         key.key_id, domain, n_subjects, n_protected, invalid, dict(ingested.report.usable_rows)
     )
@@ -189,6 +194,7 @@ def _register_subjects(
             RAW: usable[RAW],
             SUBJECT: usable[IDENTITY].map(pseudonyms),
             RANK: usable[IDENTITY].map(ranks),
+            IS_CURRENT: usable[IS_CURRENT],
         }
     )
     return engine.register(subjects, SUBJECTS), len(identities), n_protected
@@ -238,7 +244,8 @@ def _check_no_identifiers(
 ) -> None:
     """Raise if a column of text still holds identifiers."""
     raw = engine.to_pandas(ingested.identities.select(RAW))[RAW]
-    known = KnownIdentifiers([text for text in raw if _is_distinctive(text)])
+    given = [text.rpartition(PROVIDER_SEPARATOR)[2] for text in raw]
+    known = KnownIdentifiers([text for text in given if _is_distinctive(text)])
     findings = []
     for name, rows in tables.items():
         for column, text in _distinct_texts(engine, rows).items():

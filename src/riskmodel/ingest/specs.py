@@ -122,6 +122,22 @@ class SourceSpec(ReadingSpec):
         return self.format or _FORMATS.get(self.path.suffix.lower())
 
 
+class IdentitySpec(Spec):
+    """What becomes of identifiers before they are replaced by pseudonyms.
+
+    `invalid` says what happens where an identifier looks like a personal number and its date
+    or check digit is wrong: ``drop`` leaves its rows out and counts them by reason, ``stop``
+    refuses the extracts, ``keep_local`` takes it as a local identifier. `provider` names the
+    school provider whose temporary numbers (T, TF) these are, where no column
+    `school_provider` does: two providers' equal numbers are two persons. `all_local` takes
+    every identifier as it is, even where it looks like a personal number.
+    """
+
+    invalid: Literal["stop", "drop", "keep_local"] = "drop"
+    provider: str | None = Field(default=None, pattern=r"^[^/\s][^/]*$", max_length=100)
+    all_local: bool = False
+
+
 class LabelSpec(Spec):
     """Which rows count as not completed: by the values of a column, or by a limit."""
 

@@ -13,20 +13,35 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
 from riskmodel.errors import ConfigurationError
 from riskmodel.ingest.casting import AMBIGUOUS, FAILED
-from riskmodel.ingest.contracts import check_contract, check_identities, count_identifiers
+from riskmodel.ingest.contracts import (
+    check_contract,
+    check_identities,
+    count_identifiers,
+    find_invalid,
+)
 from riskmodel.ingest.findings import ContractFinding, DataContractReport
+from riskmodel.ingest.identity_links import (
+    LINK_TABLE,
+    LINKS,
+    LinkedIdentities,
+    add_provider,
+    apply_links,
+    name_provider,
+    resolve_links,
+)
 from riskmodel.ingest.keys import (
     IDENTITIES,
     IDENTITY,
     IS_PERSON,
     IS_PROTECTED,
+    KIND,
     RAW,
     RESERVED,
     SUBJECT,
 )
 from riskmodel.ingest.parts import open_parts
-from riskmodel.ingest.specs import SourceSpec
-from riskmodel.privacy.identities import normalise_identifiers
+from riskmodel.ingest.specs import IdentitySpec, SourceSpec
+from riskmodel.privacy.identities import classify_identifiers
 
 PERSONS = "persons"
 """The table that says who there is."""
@@ -62,7 +77,7 @@ def ingest_tables(
     sources: Mapping[str, SourceSpec],
     tables: Mapping[str, Table],
     *,
-    local_identifiers: bool = False,
+    spec: IdentitySpec | None = None,
 ) -> IngestedTables:
     """Read extracts and check that they keep to the data contract.
 
@@ -74,8 +89,8 @@ def ingest_tables(
         The extract of each table; `persons` must be among them.
     tables : mapping of str to Table
         The schemas of all tables that there may be.
-    local_identifiers : bool, default False
-        Take identifiers as they are, even where they look like Swedish personal numbers.
+    spec : IdentitySpec, optional
+        How identifiers are taken, and what becomes of those that are not valid.
 
     Returns
     -------
@@ -90,19 +105,27 @@ def ingest_tables(
     Notes
     -----
     Each table is scanned once for its different identifiers and once for all rules. An
-    identifier that looks like a personal number without being valid breaks no rule: its rows
-    are left out later, and counted. A valid one that is not in `persons` does break one.
+    identifier that looks like a personal number without being valid breaks no rule unless
+    `spec` says so: its rows are left out later, and counted. A valid one that is not in
+    `persons` does break one. A source `identity_links` is applied to all identifiers, and is
+    none of the tables.
     """
+    spec = spec or IdentitySpec()
     _check_names(tables)
-    cast, unread = _read_all(engine, sources, tables)
+    known = {name: add_provider(table) for name, table in tables.items()}
+    cast, unread = _read_all(engine, sources, known | {LINKS: add_provider(LINK_TABLE)}, spec)
     findings = [*_find_unknown_tables(sources, tables), *unread]
+    links, found = _read_links(engine, cast.pop(LINKS, None), spec)
+    findings += found
     counts = {name: count_identifiers(engine, rows, tables[name]) for name, rows in cast.items()}
-    identities, kinds = _identify(engine, cast, counts, local_identifiers)
+    identities = _identify(engine, cast, counts, links, spec)
     usable_rows: dict[str, int] = {}
     for name, rows in cast.items():
         findings += check_contract(engine, name, rows, tables[name])
         found, usable_rows[name] = check_identities(name, tables[name], counts[name], identities)
         findings += found if PERSONS in cast else []
+        findings += find_invalid(name, tables[name], counts[name], identities, spec)
+    kinds = {str(kind): int(n) for kind, n in identities[KIND].value_counts().sort_index().items()}
     report = DataContractReport(tuple(findings), usable_rows)
     report.check()
     return IngestedTables(
@@ -136,13 +159,16 @@ def _find_unknown_tables(
     findings = [
         ContractFinding(name, "", "table", None, f"not known.{suggest_name(name, tables)}")
         for name in sources
-        if name not in tables
+        if name not in tables and name != LINKS
     ]
     return findings if PERSONS in sources else [ContractFinding(PERSONS, "", "table"), *findings]
 
 
 def _read_all(
-    engine: Engine, sources: Mapping[str, SourceSpec], tables: Mapping[str, Table]
+    engine: Engine,
+    sources: Mapping[str, SourceSpec],
+    tables: Mapping[str, Table],
+    spec: IdentitySpec,
 ) -> tuple[dict[str, Any], list[ContractFinding]]:
     """Return the tables that can be read, and what keeps the others from it."""
     cast: dict[str, Any] = {}
@@ -150,26 +176,44 @@ def _read_all(
     for name, source in sources.items():
         if name not in tables:
             continue
-        rows, findings = open_parts(engine, name, tables[name], source)
+        rows, findings = open_parts(engine, name, tables[name], source, spec.provider)
         unread += findings
         if rows is not None:
             cast[name] = rows
     return cast, unread
 
 
+def _read_links(
+    engine: Engine, rows: Any, spec: IdentitySpec
+) -> tuple[LinkedIdentities, list[ContractFinding]]:
+    """Return which identities were replaced by which, and what is wrong with the links."""
+    if rows is None:
+        return LinkedIdentities(), []
+    findings = check_contract(engine, LINKS, rows, LINK_TABLE)
+    links = resolve_links(engine.to_pandas(rows.select(*LINK_TABLE.columns)), spec)
+    return links, [*findings, *(links.findings if not findings else ())]
+
+
 def _identify(
-    engine: Engine, cast: Mapping[str, Any], counts: Mapping[str, pd.Series], local_only: bool
-) -> tuple[pd.DataFrame, dict[str, int]]:
+    engine: Engine,
+    cast: Mapping[str, Any],
+    counts: Mapping[str, pd.Series],
+    links: LinkedIdentities,
+    spec: IdentitySpec,
+) -> pd.DataFrame:
     """Bring all identifiers to one form, and say who is a person and who is protected."""
     given = pd.Index(sorted(set().union(*(rows.index for rows in counts.values()))), dtype="str")
     frame = pd.DataFrame(index=given)
-    frame[IDENTITY], kinds = normalise_identifiers(given.to_series(), local_only=local_only)
-    persons = list(counts[PERSONS].index) if PERSONS in counts else []
+    frame[IDENTITY], frame[KIND] = classify_identifiers(
+        given.to_series(), local_only=spec.all_local, keep_invalid=spec.invalid == "keep_local"
+    )
+    persons = counts[PERSONS].index if PERSONS in counts else given[:0]
+    frame = apply_links(frame, links, persons)
     protected = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
     for column, members in ((IS_PERSON, persons), (IS_PROTECTED, protected)):
         identities = frame.loc[frame.index.isin(members), IDENTITY].dropna()
         frame[column] = frame[IDENTITY].isin(identities)
-    return frame, kinds
+    return frame
 
 
 def _find_protected(engine: Engine, persons: Any) -> list[str]:

@@ -71,7 +71,7 @@ def check_contract(config: RunConfig) -> DataContractReport:
         With every finding.
     """
     with open_engine(config.engine.embedded) as engine:
-        return ingest_tables(engine, config.sources, config.tables).report
+        return ingest_tables(engine, config.sources, config.tables, spec=config.identities).report
 
 
 def pseudonymise(context: StageContext) -> str:
@@ -90,7 +90,7 @@ def pseudonymise(context: StageContext) -> str:
     config, folder = context.config, context.folder
     key = find_key(context)
     with open_engine(config.engine.embedded) as engine:
-        ingested = ingest_tables(engine, config.sources, config.tables)
+        ingested = ingest_tables(engine, config.sources, config.tables, spec=config.identities)
         context.progress.advance(0.3)
         tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
         context.progress.advance(0.5)

@@ -126,7 +126,7 @@ def _find_screen_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Pa
 _FROM_EXTRACTS = (
     Stage(
         "pseudonymise",
-        ("sources", "event_tables", "person_attributes", "pseudonyms"),
+        ("sources", "event_tables", "person_attributes", "identities", "pseudonyms"),
         _find_sources,
         (artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
         _pseudonymise,

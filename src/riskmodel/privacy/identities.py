@@ -39,7 +39,9 @@ _TEMPORARY = re.compile(r"((?:19|20)\d{6})-?([A-Z]\d{3}|[A-Z]{2}\d{2})", re.ASCI
 _RESERVE = re.compile(r"((?:19|20)\d{6})-?([KMX])(\d{3})", re.ASCII)
 _RESERVE_DIGITS = {"K": "5", "M": "7", "X": "8"}
 
-PROVIDER_SEPARATOR = "\x1f"
+_PROVIDED = re.compile(r"(.+)/((?:19|20)\d{6}-?[A-Za-z]{1,2}\d{2,3})", re.ASCII)
+
+PROVIDER_SEPARATOR = "/"
 """Stands between the school provider that gave a temporary number and the number."""
 
 
@@ -117,10 +119,40 @@ def normalise_identifiers(
     >>> normalise_identifiers(pd.Series(["811218-9876", "811218-9875", None]))[1]
     {'invalid_check_digit': 1, 'missing': 1, 'personal_number': 1}
     """
-    found = [_identify(value, local_only) for value in ids.astype(object)]
-    counts: Counter[str] = Counter(kind for kind, _ in found)
-    texts = pd.Series([text for _, text in found], index=ids.index, dtype="str")
+    texts, kinds = classify_identifiers(ids, local_only=local_only)
+    counts = Counter(kinds)
     return texts, {kind: counts[kind] for kind in sorted(counts)}
+
+
+def classify_identifiers(
+    ids: pd.Series, *, local_only: bool = False, keep_invalid: bool = False
+) -> tuple[pd.Series, pd.Series]:
+    """Return the normal form of each identifier, and what it turned out to be.
+
+    Parameters
+    ----------
+    ids : pandas.Series of str, shape (n,)
+        Identifiers as they stand in an extract; missing is allowed.
+    local_only : bool, default False
+        Take every identifier as a local one.
+    keep_invalid : bool, default False
+        Give an identifier that is not valid itself, without space, as its normal form.
+
+    Returns
+    -------
+    identities : pandas.Series of str, shape (n,)
+        With the index of `ids`; missing where the identifier is missing, or not valid and not
+        kept.
+    kinds : pandas.Series of str, shape (n,)
+        The `IdentityKind` of each, with the index of `ids`.
+    """
+    found = [_identify(value, local_only) for value in ids.astype(object)]
+    kinds = pd.Series([kind for kind, _ in found], index=ids.index, dtype="str")
+    texts = pd.Series([text for _, text in found], index=ids.index, dtype="str")
+    if keep_invalid:
+        written = ids.astype("str").str.replace(r"\s", "", regex=True)
+        texts = texts.mask(kinds.str.startswith("invalid_"), written)
+    return texts, kinds
 
 
 def is_personal_number(text: str) -> bool:
@@ -173,22 +205,24 @@ def _identify(value: object, local_only: bool = False) -> tuple[IdentityKind, st
         return "missing", None
     if local_only:
         return "local", text
-    provider, separator, number = text.rpartition(PROVIDER_SEPARATOR)
-    compact = number if number.isalnum() else "".join(number.translate(_DASHES).split())
+    compact = text if text.isalnum() else "".join(text.translate(_DASHES).split())
+    provider = ""
+    if PROVIDER_SEPARATOR in compact and (match := _PROVIDED.fullmatch(compact)):
+        provider, compact = match[1] + PROVIDER_SEPARATOR, match[2]
     if match := _LONG.fullmatch(compact):
         return _identify_number(match[1], match[2])
     if match := _SHORT.fullmatch(compact):
         day = _expand_century(match[1], match[2])
         if day is None:
-            return ("invalid_date", None) if match[2] else ("local", number)
+            return ("invalid_date", None) if match[2] else ("local", text)
         return _identify_number(day, match[3])
     if match := _RESERVE.fullmatch(compact.upper()):
         return _identify_reserve(*match.groups())
     if match := _TEMPORARY.fullmatch(compact.upper()):
         if _birth_date(match[1]) is None:
             return "invalid_date", None
-        return "temporary_number", provider + separator + match[1] + match[2]
-    return "local", number
+        return "temporary_number", provider + match[1] + match[2]
+    return "local", text
 
 
 def _identify_reserve(day: str, letter: str, tail: str) -> tuple[IdentityKind, str | None]:

@@ -8,7 +8,7 @@ import pytest
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.errors import ConfigurationError, DataContractError
 from riskmodel.ingest.findings import RULES, ContractFinding, DataContractReport
-from riskmodel.ingest.specs import SourceSpec
+from riskmodel.ingest.specs import IdentitySpec, SourceSpec
 from riskmodel.ingest.stage import ingest_tables
 
 
@@ -93,7 +93,10 @@ def test_identifiers_that_are_not_valid_are_counted_not_refused(ingest, frames):
     }
     assert ingested.report.usable_rows == {"persons": 1, "attendance": 1, "grades": 2}
     frames["attendance"].loc[3, "person_id"] = "19811218-9875"
-    assert ingest(frames, local_identifiers=True).identifier_kinds == {"local": 3, "missing": 1}
+    assert ingest(frames, spec=IdentitySpec(all_local=True)).identifier_kinds == {
+        "local": 3,
+        "missing": 1,
+    }
 
 
 def test_declared_tables_have_their_own_names_and_keys(ingest, engine, frames):
