@@ -30,6 +30,7 @@ from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample, make_sample
 from riskmodel.evaluation.specs import EvaluationSpec
 from riskmodel.evaluation.utility import count_at_shares, find_decision_curve, measure_lift
 from riskmodel.evaluation.within_school import count_within_schools, measure_auc_within_school
+from riskmodel.privacy.disclosure import is_small
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -82,17 +83,17 @@ def measure_model(
 def _count(sample: Sample, capacity: int, minimum_count: int) -> dict[str, Estimate]:
     """Return the counts of rows that may be shown."""
     n_known = sample.n_positive + sample.n_negative
-    is_small = _is_small(sample.n_positive, minimum_count) or _is_small(
+    has_small = is_small(sample.n_positive, minimum_count) or is_small(
         sample.n_negative, minimum_count
     )
     n_unknown = len(sample.label) - n_known
     hidden = Estimate.suppressed(minimum_count)
     # The capacity is a share of all pupils, from which the unknown ones would follow.
-    hides_unknown = _is_small(n_unknown, minimum_count)
+    hides_unknown = is_small(n_unknown, minimum_count)
     return {
         "capacity_count": hidden if hides_unknown else Estimate(capacity),
-        "n": hidden if _is_small(n_known, minimum_count) else Estimate(n_known),
-        "n_positive": hidden if is_small else Estimate(sample.n_positive),
+        "n": hidden if is_small(n_known, minimum_count) else Estimate(n_known),
+        "n_positive": hidden if has_small else Estimate(sample.n_positive),
         "n_unknown": hidden if hides_unknown else Estimate(n_unknown),
     }
 
@@ -117,11 +118,6 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
     if min(sample.n_positive, sample.n_negative) < spec.minimum_count:
         return Estimate.suppressed(spec.minimum_count).reason
     return None
-
-
-def _is_small(count: float, minimum_count: int) -> bool:
-    """Tell whether a count may not be shown."""
-    return 0 < count < minimum_count
 
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
@@ -186,7 +182,7 @@ def _measure_at_shares(sample: Sample, spec: EvaluationSpec) -> list[dict[str, A
         reason = _find_capacity_reason(sample, counts, spec.minimum_count)
         in_vain = counts.met - counts.found
         steps = (counts.found - last[0], in_vain - last[1])
-        if reason or any(_is_small(round(step, 9), spec.minimum_count) for step in steps):
+        if reason or any(is_small(round(step, 9), spec.minimum_count) for step in steps):
             continue
         last = (counts.found, in_vain)
         precision = (counts.precision, counts.precision_without, counts.met_by_unit)
@@ -233,7 +229,7 @@ def _find_capacity_reason(sample: Sample, counts: CapacityCounts, minimum_count:
         return "not defined: the capacity reaches no pupil whose label is known"
     in_vain = counts.met - counts.found
     cells = (counts.found, in_vain, sample.n_positive - counts.found, sample.n_negative - in_vain)
-    if any(_is_small(round(cell, 9), minimum_count) for cell in cells):
+    if any(is_small(round(cell, 9), minimum_count) for cell in cells):
         return Estimate.suppressed(minimum_count).reason
     return None
 

@@ -109,7 +109,8 @@ def find_hidden(cells: Counts, lattice: Lattice, minimum_count: int) -> dict[Qua
     -------
     dict of str to numpy.ndarray of bool, shape (n_groups,)
         True where hidden. The hidden parts of a shown group are none, or at least two with
-        no small sum, and no hidden group that needs hiding is a sum or difference of shown
+        no small sum, of which each may reach the limit for all that is known, and no hidden
+        group that needs hiding is a sum or difference of shown
         ones. A hidden step hides the steps that rest on it.
 
     Notes
@@ -149,6 +150,8 @@ def _find_unsafe_family(
         if hidden[parent] or not len(concealed):
             continue
         rest = counts[concealed].sum(axis=0)
+        if counts.shape[1] == 1:  # sizes: every other hidden group has at least one pupil
+            rest = np.maximum(rest - (len(concealed) - 1), 1)
         if len(concealed) == 1 or ((rest > 0) & (rest < limit)).any():
             shown = [int(child) for child in children[~hidden[children]]]
             occupied = [child for child in shown if counts[child].sum() > 0]

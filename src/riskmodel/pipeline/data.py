@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskmodel.cohort.build import CohortResult, build_cohort
+from riskmodel.cohort.build import UNLABELLED, CohortResult, build_cohort
 from riskmodel.cohort.earlier_lists import ListedCohort, find_listed, read_earlier_lists
 from riskmodel.cohort.leaving import follow_terms
 from riskmodel.cohort.rules.outcomes import DerivedOutcomes, derive_outcomes
@@ -28,10 +28,8 @@ from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import Progress
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.privacy.disclosure import DEFAULT_LIMIT
+from riskmodel.privacy.disclosure import DEFAULT_LIMIT, round_count, show_count, show_share
 from riskmodel.privacy.keys import PseudonymKey, load_key
-
-_ROUNDED_TO = 10
 
 
 def find_key(context: StageContext) -> PseudonymKey:
@@ -136,7 +134,7 @@ def import_table(context: StageContext) -> str:
     ):
         _write_frame(folder, name, frame)
     write_json(folder.path(artifacts.FEATURE_INFO), [])
-    return f"{len(table.features)} rows, {table.features.shape[1] - 2} features"
+    return f"{show_count(len(table.features))} rows, {table.features.shape[1] - 2} features"
 
 
 def _write_frame(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
@@ -193,8 +191,9 @@ def cohort(context: StageContext) -> str:
     content = _release_flow(result) | {"earlier_lists": earlier}
     content["outcome"] = {"name": config.cohort.outcome.name} | _release_source(derived)
     write_json(folder.path(artifacts.COHORT), content)
-    n_labelled = int(result.labels["label"].notna().sum())
-    note = f"{len(result.labels):,} predictions, {n_labelled:,} with a known outcome"
+    n_labelled = round_count(int(result.labels["label"].notna().sum()))
+    note = f"about {round_count(len(result.labels)):,} predictions, {n_labelled:,}"
+    note = f"{note} with a known outcome"
     n_left_out = len(result.left_out)
     return f"{note}, {n_left_out} left out of training" if n_left_out else note
 
@@ -225,30 +224,31 @@ def _release_source(derived: DerivedOutcomes | None) -> dict[str, Any]:
         "computed_from": "grades",
         "rule": derived.rule,
         "versions": [item.model_dump(mode="json", exclude_none=True) for item in derived.versions],
-        "counts": {
-            name: round(count / _ROUNDED_TO) * _ROUNDED_TO for name, count in derived.counts.items()
-        },
+        "counts": {name: round_count(count) for name, count in derived.counts.items()},
     }
 
 
 def _release_flow(result: CohortResult) -> dict[str, Any]:
-    """Return how many pupils came to what, rounded so that no small count shows."""
+    """Return how many pupils came to what: rounded counts, and totals that are their sums."""
     flow = result.flow_frame()
-    steps = flow.select_dtypes("number").columns
-    flow[steps] = (flow[steps] / _ROUNDED_TO).round().astype("int64") * _ROUNDED_TO
+    parts = ["labelled", *UNLABELLED]
+    for step in ["cancelled", *parts]:
+        flow[step] = [round_count(count) for count in flow[step]]
+    flow["eligible"] = flow[parts].sum(axis=1)
+    flow["enrolled"] = flow["eligible"] + flow["cancelled"]
     left_out = [
         {
             "point": item.point,
             "cohort": item.cohort,
             "first_test_date": str(item.first_test_date),
-            "known_too_late": round(item.count / _ROUNDED_TO) * _ROUNDED_TO,
+            "known_too_late": round_count(item.count),
         }
         for item in result.left_out
     ]
     return {
         "flow": flow.to_dict(orient="records"),
         "left_out_of_training": left_out,
-        "rounded_to": _ROUNDED_TO,
+        "rounded_to": DEFAULT_LIMIT,
     }
 
 
@@ -266,17 +266,12 @@ def _find_listed(
 
 def _release_listed(listed: tuple[ListedCohort, ...]) -> list[dict[str, Any]]:
     """Return the cohorts with an earlier list, their shares where no small count shows."""
-
-    def share(part: int, whole: int) -> float | None:
-        is_small = min(part, whole - part) < DEFAULT_LIMIT
-        return None if is_small else round(part / whole, 2)
-
     return [
         {
             "point": item.point,
             "cohort": item.cohort,
-            "share_listed": share(item.n_listed, item.n_pupils),
-            "share_supported": share(item.n_supported, item.n_listed),
+            "share_listed": show_share(item.n_listed, item.n_pupils),
+            "share_supported": show_share(item.n_supported, item.n_listed),
         }
         for item in listed
     ]
@@ -309,5 +304,5 @@ def features(context: StageContext) -> str:
     columns = ["subject_id", "prediction_date", *(info.name for info in infos)]
     _write_frame(folder, artifacts.FEATURES, frame[columns])
     write_json(folder.path(artifacts.FEATURE_INFO), [info.to_dict() for info in infos])
-    note = f"{len(fit.specs)} features of {len(frame):,} predictions"
+    note = f"{len(fit.specs)} features of {show_count(len(frame))} predictions"
     return "; ".join([note, *fit.notices])

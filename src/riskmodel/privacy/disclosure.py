@@ -137,20 +137,20 @@ def describe_count(count: int | None) -> dict[str, Any]:
     return {"value": None, "reason": SUPPRESSED} if count is None else {"value": int(count)}
 
 
-def is_small(count: int, limit: int = DEFAULT_LIMIT) -> bool:
+def is_small(count: float, limit: int = DEFAULT_LIMIT) -> bool:
     """Tell whether a count is too small to be shown; nought is not.
 
     Parameters
     ----------
-    count : int
-        At least 0.
+    count : float
+        At least 0; not whole where pupils of equal risk share a place.
     limit : int, default 10
         The least positive count that may be shown.
 
     Returns
     -------
     bool
-        True from 1 up to, not including, the limit.
+        True above 0 up to, not including, the limit.
     """
     return 0 < count < limit
 
@@ -179,6 +179,54 @@ def show_count(count: int, limit: int = DEFAULT_LIMIT) -> str:
     return f"<{limit}" if is_small(count, limit) else str(int(count))
 
 
+def show_share(part: int, whole: int, limit: int = DEFAULT_LIMIT) -> float | None:
+    """Return a share in whole per cent, if no small count follows from it.
+
+    Parameters
+    ----------
+    part, whole : int
+        At least 0; the part is in the whole.
+    limit : int, default 10
+        The least count that may be shown, on either side of the share.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None where part or rest is below the limit, none at all included, since
+        nobody and everybody is what a share tells of each one in the whole.
+
+    Examples
+    --------
+    >>> show_share(25, 100), show_share(3, 100), show_share(0, 100)
+    (0.25, None, None)
+    """
+    return None if min(part, whole - part) < limit else round(part / whole, 2)
+
+
+def round_count(count: int, limit: int = DEFAULT_LIMIT) -> int:
+    """Return a count rounded to a multiple of the limit.
+
+    Parameters
+    ----------
+    count : int
+        At least 0.
+    limit : int, default 10
+        What is rounded to.
+
+    Returns
+    -------
+    int
+        Of small counts 0 stands for none as well as for a few. A total of several such counts
+        must be their sum and not be rounded itself: from both the parts could follow.
+
+    Examples
+    --------
+    >>> round_count(4), round_count(6), round_count(1234)
+    (0, 10, 1230)
+    """
+    return round(count / limit) * limit
+
+
 def suppress_small_groups(counts: Mapping[str, int], *, limit: int = DEFAULT_LIMIT) -> Suppression:
     """Hide small groups, and others where a small one would follow from the total.
 
@@ -192,8 +240,9 @@ def suppress_small_groups(counts: Mapping[str, int], *, limit: int = DEFAULT_LIM
     Returns
     -------
     Suppression
-        Where the total is shown, the hidden groups are none, or at least two that together
-        reach the limit. Groups without anyone are shown as 0.
+        Where the total is shown, the hidden groups are none, or at least two so large together
+        that each of them, for all that is known, may reach the limit. Groups without anyone
+        are shown as 0.
 
     Raises
     ------
@@ -243,8 +292,8 @@ def suppress_counts(table: pd.DataFrame, limit: int = DEFAULT_LIMIT) -> Suppress
     -------
     SuppressedTable
         No hidden cell or margin can be worked out from those shown, even by a reader who
-        knows that cells without anyone are always shown. The hidden cells of a row or column
-        with a shown margin together reach the limit.
+        knows that cells without anyone are always shown; and of none that is small can it be
+        worked out that it is.
 
     Raises
     ------
@@ -256,8 +305,9 @@ def suppress_counts(table: pd.DataFrame, limit: int = DEFAULT_LIMIT) -> Suppress
     Small cells and margins are hidden first. Then, while a row or column gives something
     away, its smallest shown cell is hidden; then, while a hidden cell is determined by all
     equations together, the smallest shown cell in its row or column. A cell is determined if
-    no cycle of hidden cells lets it change [1]_, which is found exactly, for whole numbers,
-    by a search in the residual network.
+    no cycle of hidden cells lets it change [1]_, and known to be small if no flow through such
+    cycles lets it reach the limit. Both are found exactly, for whole numbers, by searches in
+    the residual network.
 
     References
     ----------
@@ -300,11 +350,11 @@ def _check_counts(values: npt.NDArray[Any], limit: int) -> _Counts:
 def _is_unsafe(hidden_values: _Counts, limit: int) -> bool:
     """Tell whether hidden cells with a known sum give something away.
 
-    One cell is its sum; a sum below the limit is a small count itself; cells that are known
-    to be at least 1 and add up to their number are all 1.
+    One cell is its sum; and each of several is known to be small if it is so even where all
+    others are 1, as little as a hidden cell can be.
     """
     n_hidden, known_sum = hidden_values.size, int(hidden_values.sum())
-    return n_hidden > 0 and (n_hidden == 1 or known_sum < limit or known_sum == n_hidden)
+    return n_hidden > 0 and (n_hidden == 1 or known_sum - (n_hidden - 1) < limit)
 
 
 def _add_margins(inner: _Counts) -> _Counts:
@@ -322,7 +372,7 @@ def _find_next_cell(values: _Counts, hidden: _Mask, limit: int) -> _Cell | None:
                 return cell
     for row, column in np.argwhere(hidden):
         cell_node = (int(row), int(column))
-        if not _can_change(values, hidden, cell_node):
+        if not _is_safe(values, hidden, cell_node, limit):
             near = [line for line in _lines(values.shape) if cell_node in line]
             return _smallest_open(values, hidden, near[0] + near[1]) or _smallest_open(
                 values, hidden, [(i, j) for i, j in np.ndindex(values.shape)]
@@ -356,41 +406,61 @@ def _smallest_open(values: _Counts, hidden: _Mask, cells: list[_Cell]) -> _Cell 
     return min(candidates)[2:] if candidates else None
 
 
-def _can_change(values: _Counts, hidden: _Mask, cell: _Cell) -> bool:
-    """Tell whether a hidden cell could have another value without any shown one changing."""
+def _is_safe(values: _Counts, hidden: _Mask, cell: _Cell, limit: int) -> bool:
+    """Tell whether a hidden cell could have another value, and a small one reach the limit.
+
+    It grows along any path through the residual network that leads from its column back to
+    its row, by as much as the path bears; what was pushed may be pushed back later.
+    """
+    flows = values.copy()
     row, column = ("row", cell[0]), ("column", cell[1])
-    return any(
-        _has_arc(values, cell, start[0]) and _is_reachable(values, hidden, end, start, cell)
-        for start, end in ((row, column), (column, row))
-    )
+    start, goal = (column, row) if _has_arc(flows, cell, "row", grows=True) else (row, column)
+    if values[cell] >= limit:
+        return any(
+            _has_arc(flows, cell, first[0]) and _find_path(flows, hidden, last, first, cell)
+            for first, last in ((row, column), (column, row))
+        )
+    while flows[cell] < limit:
+        path = _find_path(flows, hidden, start, goal, cell)
+        if not path:
+            return False
+        shrinking = [flows[other] - 1 for other, grows in path if not grows]
+        amount = min([limit - flows[cell], *shrinking])
+        for other, grows in path:
+            flows[other] += amount if grows else -amount
+        flows[cell] += amount
+    return True
 
 
-def _is_reachable(
+def _find_path(
     values: _Counts, hidden: _Mask, start: _Node, goal: _Node, without: _Cell
-) -> bool:
-    """Tell whether the residual network has a path that avoids one cell.
+) -> list[tuple[_Cell, bool]]:
+    """Return the hidden cells on a way through the residual network, and which of them grow.
 
     Its nodes are the rows and columns, its arcs the hidden cells: from row to column where
     the cell, counted negative in a margin, can grow, and back where it can shrink.
     """
-    seen, queue = {start}, deque([start])
-    while queue:
-        kind, index = queue.popleft()
+    came: dict[_Node, tuple[_Node, _Cell, bool] | None] = {start: None}
+    queue = deque([start])
+    while queue and goal not in came:
+        kind, index = here = queue.popleft()
         line = hidden[index] if kind == "row" else hidden[:, index]
         for other in np.flatnonzero(line):
             cell = (index, int(other)) if kind == "row" else (int(other), index)
             node = ("column" if kind == "row" else "row", int(other))
-            if node in seen or cell == without or not _has_arc(values, cell, kind):
-                continue
-            if node == goal:
-                return True
-            seen.add(node)
-            queue.append(node)
-    return False
+            if node not in came and cell != without and _has_arc(values, cell, kind):
+                came[node] = (here, cell, _has_arc(values, cell, kind, grows=True))
+                queue.append(node)
+    path = []
+    step = came.get(goal)
+    while step is not None:
+        path.append(step[1:])
+        step = came[step[0]]
+    return path
 
 
-def _has_arc(values: _Counts, cell: _Cell, start_kind: str) -> bool:
-    """Tell whether a hidden cell can be changed in the direction of an arc; none falls below 1."""
+def _has_arc(values: _Counts, cell: _Cell, start_kind: str, *, grows: bool = False) -> bool:
+    """Tell whether a hidden cell can change along an arc, or whether it grows there."""
     is_margin = (cell[0] == values.shape[0] - 1) != (cell[1] == values.shape[1] - 1)
-    grows = (start_kind == "row") != is_margin
-    return grows or bool(values[cell] > 1)
+    does_grow = (start_kind == "row") != is_margin
+    return does_grow or (not grows and bool(values[cell] > 1))

@@ -125,6 +125,9 @@ def test_no_small_count_can_be_worked_out(seed: int, n_pupils: int) -> None:
                     n_small += 1
                     low, high = attacker.bounds(attacker.place(group["values"], cells))
                     assert high - low > 0.5, (group["group"], cells)
+                    is_listed = len(cells) == 4  # a group that is listed has somebody in it
+                    others = 0 if not is_listed else 1
+                    assert low < 1 or high >= LIMIT or not others, group["group"]
     assert n_small > 0
     assert n_shown > 0 or n_pupils < 1000
 

@@ -13,7 +13,9 @@ from riskmodel.errors import UsageError
 from riskmodel.privacy.disclosure import (
     describe_count,
     is_small,
+    round_count,
     show_count,
+    show_share,
     suppress_counts,
     suppress_small_groups,
 )
@@ -41,7 +43,7 @@ def feasible_range(constraints: np.ndarray, known: np.ndarray, cell: int) -> tup
 
 
 def attack_table(table: pd.DataFrame, limit: int) -> list[tuple[int, int, int]]:
-    """Return the hidden cells and margins that the shown ones determine."""
+    """Return the hidden cells and margins that the shown ones determine, or show to be small."""
     result = suppress_counts(table, limit)
     shown = np.full((table.shape[0] + 1, table.shape[1] + 1), -1.0)
     shown[:-1, :-1] = result.counts.astype(float).fillna(-1).to_numpy()
@@ -65,11 +67,8 @@ def attack_table(table: pd.DataFrame, limit: int) -> list[tuple[int, int, int]]:
     if not unknown:
         return []
     matrix, vector = np.array(rows), np.array(known)
-    return [
-        cell
-        for cell, k in unknown.items()
-        if np.subtract(*feasible_range(matrix, vector, k)[::-1]) < 0.5
-    ]
+    ranges = {cell: feasible_range(matrix, vector, k) for cell, k in unknown.items()}
+    return [cell for cell, (low, high) in ranges.items() if high - low < 0.5 or high < limit - 0.5]
 
 
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), COUNT, max_size=7), LIMIT)
@@ -100,6 +99,7 @@ def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
         assert len(hidden) >= 2
         assert known > len(hidden)
         assert len({first for first, _ in possible}) > 1 or known > 2 * (limit + 1)
+        assert known - (len(hidden) - 1) >= limit  # each may reach the limit
 
 
 @given(
@@ -192,6 +192,38 @@ def test_what_is_no_count_is_refused_without_showing_it(bad):
 def test_a_limit_below_two_is_refused():
     with pytest.raises(UsageError, match="limit"):
         suppress_counts(pd.DataFrame([[1]]), 1)
+
+
+def test_two_groups_that_can_only_be_small_are_not_enough():
+    assert suppress_small_groups({"a": 5, "b": 5, "c": 40}).counts == {
+        "a": None,
+        "b": None,
+        "c": None,
+    }
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 5])
+def test_totals_of_rounded_parts_give_nothing_more_away(n_parts):
+    """Each part may be any count that rounds to it, whatever the others are."""
+    rng = np.random.default_rng(n_parts)
+    for _ in range(50):
+        parts = rng.integers(0, 40, n_parts)
+        shown = [round_count(int(part)) for part in parts]
+        low = [min(n for n in range(50) if round_count(n) == part) for part in shown]
+        high = [max(n for n in range(50) if round_count(n) == part) for part in shown]
+        assert all(a <= part <= b for a, part, b in zip(low, parts, high, strict=True))
+        assert all(b - a >= 5 and (b >= 10 or a == 0) for a, b in zip(low, high, strict=True))
+
+
+def test_a_share_is_shown_only_where_neither_side_is_small():
+    assert [show_share(n, 100) for n in (0, 9, 10, 90, 91, 100)] == [
+        None,
+        None,
+        0.1,
+        0.9,
+        None,
+        None,
+    ]
 
 
 def test_single_counts_as_text():
