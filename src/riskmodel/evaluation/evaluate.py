@@ -27,6 +27,7 @@ from riskmodel.evaluation.targeting import (
     measure_churn,
 )
 from riskmodel.models.specs import LEARNT_INTERPRETABLE, YARDSTICK
+from riskmodel.privacy.disclosure import show_count
 
 _KEYS = ["subject_id", "prediction_date"]
 _COLUMNS = (*_KEYS, "cohort", "point", "school_unit", "label", "model", "risk")
@@ -111,8 +112,9 @@ def _check_values(predictions: pd.DataFrame) -> None:
     risk = predictions["risk"].to_numpy(dtype=np.float64, na_value=np.nan)
     label = predictions["label"].to_numpy(dtype=np.float64, na_value=np.nan)
     n_unfit = int((~((risk >= 0) & (risk <= 1))).sum())
+    got = f"got {show_count(n_unfit)} rows of others."
     checks = {
-        f"`risk` must be in [0, 1] and never missing, got {n_unfit} rows of others.": n_unfit,
+        f"`risk` must be in [0, 1] and never missing, {got}": n_unfit,
         "`label` must be 0, 1 or missing, got other values.": int(
             (~np.isnan(label) & ~np.isin(label, (0.0, 1.0))).sum()
         ),

@@ -89,7 +89,7 @@ def screen(context: StageContext) -> str:
         n_listed, n_schools = _write_lists(config, folder, material, spec)
     _write_scores(rows, scored, folder.path(artifacts.SCREENING_SCORES))
     store.remove()
-    return f"{n_listed:,} pupils in {n_schools} schools"
+    return f"{show_count(n_listed)} pupils in {n_schools} schools"
 
 
 def _write_lists(
