@@ -137,7 +137,7 @@ def resolve_links(links: pd.DataFrame, spec: IdentitySpec) -> LinkedIdentities:
     n_invalid = int(pairs[["old_id", "new_id"]].isna().any(axis=1).sum())
     pairs = pairs.dropna(subset=["old_id", "new_id"])
     pairs = _keep_last(pairs[pairs["old_id"] != pairs["new_id"]])
-    successors = {old: set(group) for old, group in pairs.groupby("old_id")["new_id"]}
+    successors = {str(old): set(group) for old, group in pairs.groupby("old_id")["new_id"]}
     ends, steps = _follow(successors)
     n_split = sum(len(found) > 1 for old, found in ends.items() if len(successors[old]) > 1)
     counts = {
@@ -208,4 +208,6 @@ def apply_links(
     steps = steps.where(identities.index.isin(persons))
     least = steps.groupby(last).transform("min")
     is_current = steps.isna() | steps.eq(least)
-    return identities.assign(**{IDENTITY: last, IS_CURRENT: is_current.to_numpy(dtype=bool)})
+    linked = identities.copy()
+    linked[IDENTITY], linked[IS_CURRENT] = last, is_current.to_numpy(dtype=bool)
+    return linked

@@ -115,8 +115,8 @@ class InputSource:
             mask[is_then] = pc.is_in(subjects, value_set=wanted).to_numpy()
         if int(mask.sum()) != len(rows):
             raise DataContractError(
-                f"`{artifacts.FEATURES}` must hold each of {len(rows)} pupils once, got "
-                f"{int(mask.sum())} rows of them. Run `riskmodel features` again."
+                f"`{artifacts.FEATURES}` must hold each pupil of the list once, got another "
+                "number of rows. Run `riskmodel features` again."
             )
         return mask
 

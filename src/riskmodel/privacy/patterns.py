@@ -167,11 +167,11 @@ class IdentifierSearch:
 
     known: KnownIdentifiers
     names: NameRegister | None = None
-    _kinds: set[str] = field(default_factory=set)
-    _cells: dict[str, _Crowd] = field(default_factory=lambda: defaultdict(_Crowd))
-    _plain: dict[str, _Crowd] = field(default_factory=lambda: defaultdict(_Crowd))
-    _mobiles: dict[str, _Crowd] = field(default_factory=lambda: defaultdict(_Crowd))
-    _parts: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _kinds: set[str] = field(init=False, default_factory=set)
+    _cells: dict[str, _Crowd] = field(init=False, default_factory=lambda: defaultdict(_Crowd))
+    _plain: dict[str, _Crowd] = field(init=False, default_factory=lambda: defaultdict(_Crowd))
+    _mobiles: dict[str, _Crowd] = field(init=False, default_factory=lambda: defaultdict(_Crowd))
+    _parts: dict[str, set[str]] = field(init=False, default_factory=lambda: defaultdict(set))
 
     def read(self, text: bytes, place: str = "") -> None:
         """Look through a piece of text.
