@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import linprog
 
 from riskmodel.fairness.groups import Counts, Grouping, IntArray
 from riskmodel.fairness.measures import Quantity
@@ -21,6 +23,7 @@ from riskmodel.fairness.measures import Quantity
 Mask = npt.NDArray[np.bool_]
 
 _TOLERANCE = 1e-8
+_ROUNDING = 1e-6
 
 _PARTS: dict[Quantity, list[tuple[int, ...]]] = {
     "size": [(0, 1, 2, 3)],
@@ -109,9 +112,9 @@ def find_hidden(cells: Counts, lattice: Lattice, minimum_count: int) -> dict[Qua
     -------
     dict of str to numpy.ndarray of bool, shape (n_groups,)
         True where hidden. The hidden parts of a shown group are none, or at least two with
-        no small sum, of which each may reach the limit for all that is known, and no hidden
-        group that needs hiding is a sum or difference of shown
-        ones. A hidden step hides the steps that rest on it.
+        no small sum, no hidden group that needs hiding is a sum or difference of shown ones,
+        and of none does it follow that it is small. A hidden step hides the steps that rest
+        on it.
 
     Notes
     -----
@@ -135,6 +138,8 @@ def _complete(primary: Mask, counts: Counts, lattice: Lattice, limit: int) -> Ma
         unsafe = _find_unsafe_family(hidden, counts, lattice, limit)
         if unsafe is None:
             unsafe = _find_determined(hidden, primary, counts, lattice)
+        if unsafe is None:
+            unsafe = _find_known_small(hidden, primary, counts, lattice, limit)
         candidates = [] if unsafe is None else [group for group in unsafe if not hidden[group]]
         if not candidates:
             return hidden
@@ -172,10 +177,46 @@ def _find_determined(
         distance = np.abs(vectors - (vectors @ rows.T) @ rows).max(axis=1, initial=0.0)
         determined = np.flatnonzero(primary)[(distance < _TOLERANCE) & (part[primary] > 0)]
         if len(determined):
-            overlap = lattice.members @ lattice.members[determined[0]] > 0
-            near = np.flatnonzero(overlap & ~hidden & (counts.sum(axis=1) > 0))
-            return [int(group) for group in near]
+            return _find_near(int(determined[0]), hidden, counts, lattice)
     return None
+
+
+def _find_known_small(
+    hidden: Mask, primary: Mask, counts: Counts, lattice: Lattice, limit: int
+) -> list[int] | None:
+    """Return the shown groups around a hidden one that can only be small.
+
+    Its greatest possible count, given all shown ones, follows from a linear programme; so does
+    its least. That a listed group has somebody in it is known too.
+    """
+    is_size = counts.shape[1] == 1
+    listed = lattice.members if is_size else None
+    least = -np.ones(len(lattice.members)) if is_size else None
+    for part in counts.T:
+        known: dict[str, Any] = {
+            "A_eq": lattice.members[~hidden],
+            "b_eq": part[~hidden],
+            "method": "highs",
+        }
+        if listed is not None:
+            known |= {"A_ub": -listed, "b_ub": least}
+        for group in np.flatnonzero(primary & hidden & (part > 0) & (part < limit)):
+            aim = lattice.members[group]
+            greatest = linprog(-aim, **known)
+            if greatest.status != 0 or -greatest.fun > limit - _ROUNDING:
+                continue
+            if is_size or linprog(aim, **known).fun > _ROUNDING:
+                near = _find_near(int(group), hidden, counts, lattice)
+                if near:
+                    return near
+    return None
+
+
+def _find_near(group: int, hidden: Mask, counts: Counts, lattice: Lattice) -> list[int]:
+    """Return the shown groups with somebody in them that overlap with a group."""
+    overlap = lattice.members @ lattice.members[group] > 0
+    near = np.flatnonzero(overlap & ~hidden & (counts.sum(axis=1) > 0))
+    return [int(place) for place in near]
 
 
 def _find_basis(rows: Counts) -> Counts:

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import linprog
 
 from riskmodel.fairness.audit import audit
-from riskmodel.fairness.groups import make_groupings
+from riskmodel.fairness.groups import find_cells, make_groupings
 from riskmodel.fairness.release import find_hidden, make_lattice
 
 LIMIT = 10
@@ -125,9 +125,9 @@ def test_no_small_count_can_be_worked_out(seed: int, n_pupils: int) -> None:
                     n_small += 1
                     low, high = attacker.bounds(attacker.place(group["values"], cells))
                     assert high - low > 0.5, (group["group"], cells)
-                    is_listed = len(cells) == 4  # a group that is listed has somebody in it
-                    others = 0 if not is_listed else 1
-                    assert low < 1 or high >= LIMIT or not others, group["group"]
+                    # nor is it known to be small; a group that is listed has somebody in it
+                    least = max(low, 1) if len(cells) == 4 else low
+                    assert least < 0.5 or high > LIMIT - 0.5, (group["group"], cells)
     assert n_small > 0
     assert n_shown > 0 or n_pupils < 1000
 
@@ -193,3 +193,33 @@ def test_what_only_all_equations_together_give_away_is_hidden_too() -> None:
     for vector in lattice.members[small]:
         weights = np.linalg.lstsq(known.T, vector, rcond=None)[0]
         assert np.abs(known.T @ weights - vector).max() > 0.01
+
+
+@pytest.mark.parametrize("seed", [1, 37, 47, 57])  # each gave a small group away once
+def test_no_group_of_a_cross_is_known_to_be_small(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(60, 1500))
+    wide, narrow = int(rng.integers(2, 5)), int(rng.integers(2, 4))
+    frame = pd.DataFrame(
+        {
+            "a": rng.choice(list("abcd")[:wide], n, p=rng.dirichlet(np.full(wide, 0.6))),
+            "b": rng.choice(list("xyz")[:narrow], n, p=rng.dirichlet(np.full(narrow, 0.6))),
+        }
+    )
+    outcome, flagged = rng.random(n) < 0.15, rng.random(n) < 0.2
+    lattice = make_lattice(make_groupings(frame, [("a", "b")]))
+    cells = np.zeros((lattice.members.shape[1], 4))
+    np.add.at(cells, (lattice.atoms, find_cells(outcome.astype(float), flagged)), 1)
+    counts = lattice.members @ cells
+    hidden, sizes = find_hidden(counts, lattice, LIMIT)["size"], counts.sum(axis=1)
+    small = np.flatnonzero(hidden & (sizes > 0) & (sizes < LIMIT))
+    for group in small:
+        greatest = linprog(
+            -lattice.members[group],
+            A_eq=lattice.members[~hidden],
+            b_eq=sizes[~hidden],
+            A_ub=-lattice.members,
+            b_ub=-np.ones(len(sizes)),
+        )
+        assert greatest.status == 3 or -greatest.fun > LIMIT - 0.5
+    assert len(small)
