@@ -26,7 +26,6 @@ from riskmodel.ingest.identity_links import (
     LinkedIdentities,
     add_provider,
     apply_links,
-    name_provider,
     resolve_links,
 )
 from riskmodel.ingest.keys import (
