@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import riskmodel
+from riskmodel.cli import quality
 from riskmodel.cli.console import print_error, print_line
 from riskmodel.cli.init import init
 from riskmodel.errors import RiskmodelError, UsageError
@@ -228,6 +229,9 @@ def _run_stages(
 def pseudonymise(config: ConfigOption, force: ForceOption = False) -> None:
     """Check the extracts, replace identities by keyed pseudonyms and write the tables."""
     _run_stages(config, ["pseudonymise"], force=force)
+
+
+quality.register(app)
 
 
 @app.command()

@@ -22,7 +22,9 @@ from riskmodel.features.catalogue import list_catalogues, load_catalogue
 from riskmodel.features.leakage_specs import LeakageSpec
 from riskmodel.features.specs import FeatureSpec
 from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec, SourceSpec
+from riskmodel.ingest.quality_specs import QualitySpec
 from riskmodel.models.specs import ModelSpec
+from riskmodel.privacy.anonymity_specs import AnonymitySpec
 from riskmodel.screening.specs import ScreeningSpec
 from riskmodel.simulation.spec import SimulationSpec
 from riskmodel.tracking.specs import TrackingSpec
@@ -144,6 +146,8 @@ class RunConfig(Spec):
     person_attributes: dict[str, Column] = Field(default_factory=dict)
     identities: IdentitySpec = IdentitySpec()
     pseudonyms: PseudonymSpec = PseudonymSpec()
+    quality: QualitySpec = QualitySpec()
+    privacy: AnonymitySpec = AnonymitySpec()
     feature_table: FeatureTableSpec | None = None
     cohort: CohortSpec | None = None
     cross_fitting: CrossFittedSplit = CrossFittedSplit()
@@ -198,11 +202,22 @@ class RunConfig(Spec):
                 f"{hint if 'outcomes' in missing else ''}"
             )
         findings = [
+            *self._find_unknown_attributes(),
             *(f"cohort.{text}" for text in find_date_errors(self.cohort, self.calendar)),
             *self._find_unknown_list(self.cohort),
         ]
         if findings:
             raise ValueError("; ".join(findings))
+
+    def _find_unknown_attributes(self) -> list[str]:
+        """Return a finding for each quasi-identifier that no table has."""
+        known = {"birth_year", "school_unit", *self.tables["persons"].columns}
+        known -= {"person_id", "birth_date", "security_marking"}
+        return [
+            f"privacy.quasi_identifiers: there is no '{name}'.{suggest_name(name, known)}"
+            for name in self.privacy.quasi_identifiers
+            if name not in known
+        ]
 
     def _find_unknown_list(self, cohort: CohortSpec) -> list[str]:
         """Return a finding for a cohort or point of the list that does not exist."""

@@ -66,6 +66,7 @@ def report(context: StageContext) -> str:
     write_text(folder.path(artifacts.MODEL_CARD), render_model_card(card))
     stages = [
         "pseudonymise",
+        "quality",
         "cohort",
         "features",
         "leakage",

@@ -21,6 +21,7 @@ _PLACES = {
     "Screening list": artifacts.SCREENING_PAGE,
     "  in Excel": artifacts.SCREENING_WORKBOOK,
     "Fairness report": artifacts.FAIRNESS_PAGE,
+    "Data quality": artifacts.QUALITY_PAGE,
     "Model card": artifacts.MODEL_CARD,
 }
 

@@ -30,6 +30,13 @@ def _pseudonymise(context: StageContext) -> str:
     return import_table(context) if is_table else pseudonymise(context)
 
 
+def _quality(context: StageContext) -> str:
+    """Say how good the data are."""
+    from riskmodel.pipeline.quality import quality
+
+    return quality(context)
+
+
 def _cohort(context: StageContext) -> str:
     """Find who is predicted."""
     from riskmodel.pipeline.data import cohort
@@ -130,6 +137,13 @@ _FROM_EXTRACTS = (
         _find_sources,
         (artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
         _pseudonymise,
+    ),
+    Stage(
+        "quality",
+        (*_SHOWN, "quality", "privacy", "calendar", "cohort", "event_tables"),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
+        (artifacts.QUALITY, artifacts.QUALITY_PAGE),
+        _quality,
     ),
     Stage(
         "cohort",
