@@ -35,7 +35,7 @@ from riskmodel.ingest.quality_rows import (
     count_unlikely_ages,
 )
 from riskmodel.ingest.quality_specs import QualitySpec
-from riskmodel.privacy.disclosure import suppress_small_groups
+from riskmodel.privacy.disclosure import is_small, suppress_small_groups
 
 _BOUND_TO_SCHOOL = ("attendance", "grades", "health_contacts", "support")
 """Tables whose rows come about at a school, so that an enrolment should cover their day."""
@@ -157,37 +157,46 @@ def _release(
 ) -> QualityFinding:
     """Return one check of one table without small counts; a hidden school is not flagged."""
     limit, frame = _find_limit(counts.check, spec), counts.frame
-    names = {school: _name_school(school, places) for school in frame.index}
-    shown = suppress_small_groups(
-        {names[school]: int(n) for school, n in frame[N_PUPILS].items()}, limit=spec.min_count
-    )
-    schools, by_year = {}, counts.check == "not_reported"
+    is_above = frame[N_AFFECTED] > limit * frame[N_ROWS]
+    if counts.check == "not_reported":
+        is_above = pd.Series(frame.index.isin(list(years)), index=frame.index)
+    hidden, shows_total = _hide(frame[N_PUPILS], is_above, spec.min_count)
+    schools = {}
     for school, (n_rows, n_affected) in frame[[N_ROWS, N_AFFECTED]].iterrows():
         if n_affected == 0:
             continue
-        name = names[school]
-        is_hidden = shown.is_hidden(name)
-        is_above = school in years if by_year else bool(n_affected > limit * n_rows)
-        share = None if is_hidden else _find_share(n_affected, n_rows, spec.min_count)
-        schools[name] = SchoolFinding(
-            None if is_hidden else int(n_affected),
-            share,
-            is_above and not is_hidden,
-            () if is_hidden else years.get(int(school), ()),
-        )
-    total = None if shown.total is None else int(frame[N_AFFECTED].sum())
-    n_rows = int(frame[N_ROWS].sum())
+        found = SchoolFinding(None, None, False)
+        if school not in hidden:
+            share = _find_share(n_affected, n_rows, spec.min_count)
+            when = years.get(int(school), ())
+            found = SchoolFinding(int(n_affected), share, bool(is_above[school]), when)
+        schools[_name_school(school, places)] = found
+    total, n_rows = int(frame[N_AFFECTED].sum()), int(frame[N_ROWS].sum())
     is_noted = any(found.is_flagged for found in schools.values())
-    is_noted |= total is not None and total > limit * n_rows
+    is_noted |= shows_total and total > limit * n_rows
     return QualityFinding(
         counts.check,
         counts.table,
         "noted" if is_noted else "clear",
         limit,
-        total,
-        None if total is None else _find_share(total, n_rows, spec.min_count),
+        total if shows_total else None,
+        _find_share(total, n_rows, spec.min_count) if shows_total else None,
         schools,
     )
+
+
+def _hide(n_pupils: pd.Series, is_above: pd.Series, min_count: int) -> tuple[set[int], bool]:
+    """Return the schools whose figures are hidden, and whether the total may be shown.
+
+    Where the total would cost a school that is worth a look, the total is hidden instead.
+    """
+    sizes = {str(school): int(n) for school, n in n_pupils.items()}
+    shown = suppress_small_groups(sizes, limit=min_count)
+    hidden = {int(school) for school in shown.hidden}
+    small = {int(school) for school, n in sizes.items() if is_small(n, min_count)}
+    if any(is_above[school] for school in hidden - small):
+        return small, False
+    return hidden, shown.total is not None
 
 
 def _find_share(part: int, whole: int, min_count: int) -> float | None:

@@ -175,6 +175,10 @@ def _try(
     return Generalisation(
         dict(zip(names, steps, strict=True)),
         {one.name: len(one.labels) - 1 for one in pupils.hierarchies},
+        {
+            one.name: (len(set(one.labels[0])), len(set(one.labels[step])))
+            for one, step in zip(pupils.hierarchies, steps, strict=True)
+        },
         _find_loss(steps, losses),
         _measure(sizes, diversity, spec),
         _measure(sizes[kept], {name: n[kept] for name, n in diversity.items()}, spec),

@@ -79,6 +79,8 @@ class Generalisation:
         The step of each quasi-identifier; 0 is exact.
     n_steps : dict of str to int
         The last step that each has.
+    n_values : dict of str to (int, int)
+        How many different values each has exactly, and after its step.
     loss : float
         How much less is told, from 0 (all exact) to 1 (nothing), the mean over attributes.
     before_suppression : AnonymityMeasure
@@ -89,6 +91,7 @@ class Generalisation:
 
     steps: dict[str, int]
     n_steps: dict[str, int]
+    n_values: dict[str, tuple[int, int]]
     loss: float
     before_suppression: AnonymityMeasure
     kept: AnonymityMeasure
@@ -109,11 +112,12 @@ class Generalisation:
         Returns
         -------
         dict
-            With `steps`, `n_steps`, `loss`, `suppressed` and what is `kept`.
+            With `steps`, `n_steps`, `n_values`, `loss`, `suppressed` and what is `kept`.
         """
         return {
             "steps": dict(self.steps),
             "n_steps": dict(self.n_steps),
+            "n_values": {name: list(numbers) for name, numbers in self.n_values.items()},
             "loss": round(self.loss, _DIGITS),
             "suppressed": _describe_part(
                 self.n_suppressed, self.before_suppression.n_pupils, limit

@@ -9,6 +9,8 @@ from riskmodel.report.cells import Cell, describe_missing, make_table
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts
 
+_LARGE = 0.1
+
 
 def anonymity_section(anonymity: Mapping[str, Any], limit: int, t: Texts) -> dict[str, Any]:
     """Return the section on k-anonymity and l-diversity.
@@ -81,7 +83,7 @@ def _describe_reached(anonymity: Mapping[str, Any], t: Texts) -> str:
 
 def _write_share(share: float, t: Texts) -> str:
     """Return a share as a percentage."""
-    return format_percent(share, t.language, 0 if share >= 0.1 else 1)
+    return format_percent(share, t.language, 0 if share >= _LARGE or share == 0 else 1)
 
 
 def _tabulate_steps(anonymity: Mapping[str, Any], t: Texts) -> dict[str, Any]:
@@ -91,19 +93,18 @@ def _tabulate_steps(anonymity: Mapping[str, Any], t: Texts) -> dict[str, Any]:
     for name, step in plan["steps"].items():
         last = plan["n_steps"][name]
         form = "exact" if step == 0 else "all_joined" if step == last else "coarser"
-        place = t("quality.anonymity.step_of", step=step, steps=last)
-        rows.append(
-            {
-                "label": _name_attribute(name, t),
-                "cells": [{"text": t(f"quality.anonymity.{form}")}, {"text": place}],
-            }
-        )
+        exact, left = plan["n_values"][name]
+        values = format_number(exact, t.language)
+        if left < exact:
+            values = f"{values} → {format_number(left, t.language)}"
+        cells = [{"text": t(f"quality.anonymity.{form}")}, {"text": values}]
+        rows.append({"label": _name_attribute(name, t).capitalize(), "cells": cells})
     is_reached = anonymity["reached"] is not None
     caption = t(f"quality.anonymity.steps_caption{'' if is_reached else '_closest'}")
     columns = [
         (t("quality.anonymity.attribute"), False),
         (t("quality.anonymity.after"), False),
-        (t("quality.anonymity.step"), True),
+        (t("quality.anonymity.values"), True),
     ]
     return make_table("steps", caption, columns, rows)
 

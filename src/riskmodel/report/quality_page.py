@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riskmodel.report.cells import Cell, describe_missing, make_table
-from riskmodel.report.formatting import NO_BREAK_SPACE, format_number, format_percent
+from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
     describe_footer,
@@ -30,7 +30,8 @@ _UNITS = {
 _PARTS = ("what", "means", "do")
 _REMAINS = ("birth", "health", "text", "protected")
 _NOTHING = "–"
-_WHEN_SHOWN = 2
+_WHEN_SHOWN = 3
+_SCHOOLS_NAMED = 3
 _LARGE, _SMALL = 0.1, 0.01
 
 
@@ -158,17 +159,29 @@ def _describe_findings(noted: Sequence[Finding], t: Texts) -> list[dict[str, Any
 
 def _describe_found(finding: Finding, t: Texts) -> str:
     """Return what was found in one table as a sentence."""
-    n_flagged = finding["n_schools_flagged"]
-    schools = t("quality.findings.no_schools")
-    if n_flagged:
-        schools = t.count("quality.findings.schools", n_flagged, count=n_flagged)
-    said = {"table": _name_table(finding["table"], t), "schools": schools}
+    said = {"table": _name_table(finding["table"], t), "schools": _describe_schools(finding, t)}
     if finding["value"] is None:
         return t("quality.findings.hidden", **said)
     said["count"] = _write_found(finding["value"], finding["check"], t)
-    if finding["share"] is None:
+    if not _has_share(finding):
         return t("quality.findings.found_short", **said)
     return t("quality.findings.found", share=_write_share(finding["share"], t), **said)
+
+
+def _describe_schools(finding: Finding, t: Texts) -> str:
+    """Return which schools are above the limit, or how many where they are not few."""
+    flagged = [name for name, found in finding["schools"].items() if found["is_flagged"]]
+    if not flagged:
+        return t("quality.findings.no_schools")
+    if len(flagged) > _SCHOOLS_NAMED:
+        return t("quality.findings.schools", count=len(flagged))
+    names = ", ".join(name or t("quality.schools.no_school") for name in flagged)
+    return t("quality.findings.named", schools=names)
+
+
+def _has_share(finding: Finding) -> bool:
+    """Tell whether a share says anything: of all days or weeks of all schools it does not."""
+    return finding["share"] is not None and _UNITS[finding["check"]] == "rows"
 
 
 def _write_found(count: int, check: str, t: Texts) -> str:
@@ -186,57 +199,59 @@ def _write_share(share: float, t: Texts) -> str:
 def _schools_section(
     quality: Mapping[str, Any], noted: Sequence[Finding], t: Texts
 ) -> dict[str, Any]:
-    """Return the section with the schools above a limit."""
-    flagged = sorted(
-        {name for one in noted for name, found in one["schools"].items() if found["is_flagged"]}
-    )
+    """Return the section with what is above a limit, by school."""
     blocks: list[dict[str, Any]] = []
     if quality["never_reported"]:
         names = ", ".join(quality["never_reported"])
         blocks.append({"kind": "text", "text": t("quality.schools.never", schools=names)})
-    shown = [one for one in noted if one["n_schools_flagged"]]
-    if not flagged:
-        return _section(
-            "schools", [*blocks, {"kind": "text", "text": t("quality.schools.none")}], t
-        )
-    columns = [(t("quality.schools.school"), False)]
-    columns += [(_name_column(one, shown, t), True) for one in shown]
     rows = [
-        {
-            "label": name or t("quality.schools.no_school"),
-            "cells": [_describe_school(one["schools"].get(name), one["check"], t) for one in shown],
-        }
-        for name in flagged
+        _describe_school(name, one, t)
+        for name, place in sorted(
+            (name, place)
+            for place, one in enumerate(noted)
+            for name, found in one["schools"].items()
+            if found["is_flagged"]
+        )
+        for one in [noted[place]]
     ]
-    blocks.append({"kind": "text", "text": t("quality.schools.intro")})
+    if not rows:
+        blocks.append({"kind": "text", "text": t("quality.schools.none")})
+        return _section("schools", blocks, t)
+    columns = [
+        (t("quality.schools.school"), False),
+        (t("quality.all.check"), False),
+        (t("quality.all.found"), True),
+        (t("quality.all.share"), True),
+        (t("quality.schools.when"), False),
+    ]
     blocks.append(make_table("by-school", t("quality.schools.caption"), columns, rows))
     return _section("schools", blocks, t)
 
 
-def _name_column(finding: Finding, shown: Sequence[Finding], t: Texts) -> str:
-    """Return a check's name, with its table where several tables are shown."""
+def _describe_school(name: str, finding: Finding, t: Texts) -> dict[str, Any]:
+    """Return what one check found at one school as a row."""
+    found = finding["schools"][name]
     title = t(f"quality.checks.{finding['check']}.title")
-    same = [one for one in shown if one["check"] == finding["check"]]
-    return f"{title}: {_name_table(finding['table'], t).lower()}" if len(same) > 1 else title
-
-
-def _describe_school(found: Mapping[str, Any] | None, check: str, t: Texts) -> Cell:
-    """Return what was found at one school."""
-    if found is None:
-        return {"text": _NOTHING}
-    if found["value"] is None:
-        return describe_missing(found, t)
-    cell: Cell = {
-        "text": _write_found(found["value"], check, t),
-        "is_strong": found["is_flagged"],
-    }
-    aside = [] if found["share"] is None else [_write_share(found["share"], t)]
     when = found["when"]
-    if when:
-        first = ", ".join(when[-_WHEN_SHOWN:])
-        is_all = len(when) <= _WHEN_SHOWN
-        aside.append(first if is_all else t("quality.schools.more", first=first))
-    return cell | ({"range": f"{NO_BREAK_SPACE}· ".join(aside)} if aside else {})
+    shown = ", ".join(_write_when(one, t) for one in when[-_WHEN_SHOWN:]) or _NOTHING
+    if len(when) > _WHEN_SHOWN:
+        shown = t("quality.schools.more", first=shown)
+    share = found["share"]
+    return {
+        "label": name or t("quality.schools.no_school").capitalize(),
+        "cells": [
+            {"text": title, "range": _name_table(finding["table"], t)},
+            {"text": _write_found(found["value"], finding["check"], t)},
+            {"text": _NOTHING if share is None else _write_share(share, t)},
+            {"text": shown},
+        ],
+    }
+
+
+def _write_when(when: str, t: Texts) -> str:
+    """Return a school year as it is, and a week as readers say it."""
+    year, is_week, week = when.partition("-W")
+    return t("quality.schools.week", year=year, week=int(week)) if is_week else when
 
 
 def _all_section(findings: Sequence[Finding], t: Texts) -> dict[str, Any]:
@@ -258,7 +273,7 @@ def _all_section(findings: Sequence[Finding], t: Texts) -> dict[str, Any]:
         else:
             is_hidden = one["value"] is None
             found = {"text": "" if is_hidden else _write_found(one["value"], one["check"], t)}
-            share = one["share"]
+            share = one["share"] if _has_share(one) else None
             cells = [
                 describe_missing(one, t) if is_hidden else found,
                 {"text": _NOTHING if share is None else _write_share(share, t)},
