@@ -82,19 +82,18 @@ def measure_quality(
     days_of = {name: day for name, day in dated.items() if day is not None}
     until = _find_last_day(engine, tables, days_of) + timedelta(days=1)
     places = place_pupils(engine, tables["enrolments"], until)
-    counts: list[RowCounts] = []
-    days = pd.DataFrame()
-    for name, day in days_of.items():
-        if name == "attendance":
-            days = count_days(engine, places, tables[name])
-            found = count_attendance(engine, places, tables[name], days)
-        else:
-            found = [count_outside(engine, places, name, tables[name], day)]
-        n_rows = found[0].frame[N_ROWS]
-        counts += found if name in _BOUND_TO_SCHOOL else []
-        counts.append(count_repeated(engine, places, name, tables[name], schemas[name], n_rows))
-        if name == "grades":
-            counts.append(count_unknown_grades(engine, places, tables[name], n_rows))
+    counts, days = [], pd.DataFrame()
+    others = {name: day for name, day in days_of.items() if name != "attendance"}
+    outside = count_outside(engine, places, tables, others)
+    n_rows = {one.table: one.frame[N_ROWS] for one in outside}
+    counts += [one for one in outside if one.table in _BOUND_TO_SCHOOL]
+    if "attendance" in days_of:
+        days = count_days(engine, places, tables["attendance"])
+        counts += count_attendance(engine, places, tables["attendance"], days)
+        n_rows["attendance"] = days.groupby(SCHOOL)[N_ROWS].sum()
+    counts += count_repeated(engine, places, tables, schemas, n_rows)
+    if "grades" in tables:
+        counts.append(count_unknown_grades(engine, places, tables["grades"], n_rows["grades"]))
     ages: Any = {"until": until, "calendar": calendar, "tolerance": spec.age_years}
     counts.append(
         count_unlikely_ages(engine, places, tables["enrolments"], tables["subjects"], **ages)

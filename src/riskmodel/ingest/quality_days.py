@@ -165,8 +165,11 @@ def _count_enrolled(
     counts = np.zeros((len(schools), len(days)), dtype=np.int64)
     side = "right" if inclusive else "left"
     moments = days.to_numpy()
+    by_school = dict(tuple(events.groupby(SCHOOL)))
     for row, school in enumerate(schools):
-        mine = events[events[SCHOOL] == school]
+        if school not in by_school:
+            continue
+        mine = by_school[school]
         total = np.concatenate([[0], mine["n"].to_numpy().cumsum()])
         counts[row] = total[np.searchsorted(mine[DAY].to_numpy(), moments, side=side)]
     return counts
@@ -177,26 +180,19 @@ def _assess(grid: _Grid, spec: QualitySpec) -> pd.DataFrame:
     iso = grid.days.isocalendar()
     weeks = (iso["year"].to_numpy() * 100 + iso["week"].to_numpy()).astype("int64")
     found = []
+    years = {int(year): np.flatnonzero(grid.years == year) for year in np.unique(grid.years)}
     for row, school in enumerate(grid.schools):
-        reported = np.unique(grid.years[grid.rows[row] > 0])
-        for year in np.unique(grid.years):
-            is_due = (grid.years == year) & (grid.pupils[row] >= spec.min_count)
-            if not len(reported) or not reported[0] <= year <= reported[-1] or not is_due.any():
+        reported = [year for year, days in years.items() if grid.rows[row, days].any()]
+        for year, days in years.items():
+            if not reported or not reported[0] <= year <= reported[-1]:
                 continue
-            rows, pupils = grid.rows[row, is_due], grid.pupils[row, is_due]
-            drops, n_weeks = _find_drops(rows, pupils, weeks[is_due], spec.drop_share)
-            n_pupils = int(np.median(pupils))
-            found.append(
-                (
-                    int(school),
-                    int(year),
-                    n_pupils,
-                    len(rows),
-                    int((rows == 0).sum()),
-                    n_weeks,
-                    drops,
-                )
-            )
+            due = days[grid.pupils[row, days] >= spec.min_count]
+            if not len(due):
+                continue
+            rows, pupils = grid.rows[row, due], grid.pupils[row, due]
+            drops, n_weeks = _find_drops(rows, pupils, weeks[due], spec.drop_share)
+            size, n_gaps = int(np.median(pupils)), int((rows == 0).sum())
+            found.append((int(school), year, size, len(rows), n_gaps, n_weeks, drops))
     return pd.DataFrame(found, columns=_COLUMNS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -26,7 +27,10 @@ NO_SCHOOL = -1
 
 _MAX_DAYS_SOUGHT = 100
 _N_BITS = 60
-_N, _MONTH, _BIT = (RESERVED + name for name in ("n", "month", "bit"))
+_N, _MONTH, _BIT, _TABLE = (RESERVED + name for name in ("n", "month", "bit", "table"))
+_EMPTY = pd.DataFrame(
+    {N_ROWS: [], N_AFFECTED: [], N_PUPILS: []}, index=pd.Index([], name=SCHOOL), dtype="int64"
+)
 
 
 class AgeRule(Spec):
@@ -110,69 +114,78 @@ def count_attendance(
         again, to count their pupils.
     """
     n_rows = days.groupby(SCHOOL)[N_ROWS].sum()
-    missing = attendance.filter(_is_not_reported(attendance)).select(SUBJECT, "date")
-    located = places.locate(missing.mutate(**{_N: 1}), "date")
-    found = [RowCounts("not_reported", "attendance", _frame(n_rows, _count(engine, located)))]
     sought = sorted(days.loc[days["n_outside"] > 0, DAY].unique())
-    outside = attendance.select(SUBJECT, "date")
-    if len(sought) <= _MAX_DAYS_SOUGHT:
-        outside = outside.filter(outside["date"].isin(sought) if sought else ibis.literal(False))
-    located = places.locate(outside.mutate(**{_N: 1}), "date")
-    counts = _count(engine, located.filter(located[IS_OUTSIDE]))
-    return [*found, RowCounts("outside_enrolment", "attendance", _frame(n_rows, counts))]
+    is_missing = _is_not_reported(attendance)
+    may_be_outside = ibis.literal(bool(sought))
+    if sought and len(sought) <= _MAX_DAYS_SOUGHT:
+        may_be_outside = attendance["date"].isin(sought)
+    rows = attendance.select(SUBJECT, "date", is_missing=is_missing, **{_N: 1})
+    located = places.locate(rows.filter(is_missing | may_be_outside), "date")
+    located = engine.materialise(located, RESERVED + "concerned")
+    found = {"not_reported": located["is_missing"], "outside_enrolment": located[IS_OUTSIDE]}
+    return [
+        RowCounts(check, "attendance", _frame(n_rows, _count(engine, located, is_concerned)))
+        for check, is_concerned in found.items()
+    ]
 
 
-def count_outside(engine: Engine, places: Places, name: str, rows: Any, day: str) -> RowCounts:
-    """Count the rows of a table that lie outside any enrolment of their pupil.
+def count_outside(
+    engine: Engine, places: Places, tables: Mapping[str, Any], days: Mapping[str, str]
+) -> list[RowCounts]:
+    """Count the rows of tables that lie outside any enrolment of their pupil.
 
     Parameters
     ----------
     engine : Engine
-        Where the table lives.
+        Where the tables live.
     places : Places
         Where pupils were.
-    name : str
-        The table's name.
-    rows : ibis.Table
-        The table.
-    day : str
-        Its date.
+    tables : mapping of str to ibis.Table
+        At least those of `days`.
+    days : mapping of str to str
+        The date of each table.
 
     Returns
     -------
-    RowCounts
-        Of ``outside_enrolment``.
+    list of RowCounts
+        ``outside_enrolment`` for each table of `days`.
     """
-    located = places.locate(_count_dates(rows, day), day)
-    frame = _count(engine, located, located[IS_OUTSIDE])
-    return RowCounts("outside_enrolment", name, frame)
+    parts = []
+    for name, day in days.items():
+        dated = tables[name].select(SUBJECT, **{DAY: tables[name][day]})
+        parts.append(_count_dates(dated, DAY).mutate(**{_TABLE: ibis.literal(name)}))
+    located = places.locate(_union(parts), DAY)
+    frames = _count_by_table(engine, located, located[IS_OUTSIDE])
+    return [RowCounts("outside_enrolment", name, frames.get(name, _EMPTY)) for name in days]
 
 
 def count_repeated(
-    engine: Engine, places: Places, name: str, rows: Any, table: Table, n_rows: pd.Series
-) -> RowCounts:
+    engine: Engine,
+    places: Places,
+    tables: Mapping[str, Any],
+    schemas: Mapping[str, Table],
+    n_rows: Mapping[str, pd.Series],
+) -> list[RowCounts]:
     """Count rows that are the same as another one in every column.
 
     Parameters
     ----------
     engine : Engine
-        Where the table lives.
+        Where the tables live.
     places : Places
         Where pupils were.
-    name : str
-        The table's name.
-    rows : ibis.Table
-        The table.
-    table : Table
-        Its schema, with a date.
-    n_rows : pandas.Series of int
-        Its rows by school number.
+    tables : mapping of str to ibis.Table
+        At least those of `n_rows`.
+    schemas : mapping of str to Table
+        Their schemas, with a date.
+    n_rows : mapping of str to pandas.Series of int
+        The rows of each table by school number.
 
     Returns
     -------
-    RowCounts
-        Of ``repeated_rows``: of rows that are all the same, all but one, at the school of the
-        pupil's first row in the month.
+    list of RowCounts
+        ``repeated_rows`` for each table of `n_rows`: of rows that are all the same, all but
+        one, at the school of the pupil's first row in the month.
 
     Notes
     -----
@@ -181,24 +194,39 @@ def count_repeated(
     left alone in which no day, or no subject of grades, comes twice: then the sum of their bits
     is the union of them.
     """
+    parts = []
+    for name in n_rows:
+        repeats = _find_repeats(engine, name, tables[name], schemas[name])
+        if repeats is not None:
+            parts.append(repeats.mutate(**{_TABLE: ibis.literal(name)}))
+    located = places.locate(_union(parts), DAY) if parts else None
+    frames = _count_by_table(engine, located, ibis.literal(True)) if parts else {}
+    return [
+        RowCounts("repeated_rows", name, _frame(sizes, frames.get(name, _EMPTY)))
+        for name, sizes in n_rows.items()
+    ]
+
+
+def _find_repeats(engine: Engine, name: str, rows: Any, table: Table) -> Any | None:
+    """Return how many rows each pupil has too many in a month, None where none can have."""
     assert table.date is not None
     day = rows[table.date]
     marked, group = rows.mutate(**{_MONTH: day.year() * 12 + day.month()}), [SUBJECT, _MONTH]
-    places_of_bits = _find_bits(engine, marked, table)
-    if places_of_bits is not None:
-        bit = ibis.literal(1, type="int64") << places_of_bits[_BIT]
-        months = places_of_bits.group_by(group).aggregate(union=bit.bit_or(), total=bit.sum())
-        repeated = months.filter(months["union"] != months["total"].cast("int64"))
-        repeated = engine.materialise(repeated.select(group), RESERVED + "repeated")
+    with_bits = _find_bits(engine, marked, table)
+    if with_bits is not None:
+        bit = ibis.literal(1, type="int64") << with_bits[_BIT]
+        months = with_bits.group_by(group).aggregate(union=bit.bit_or(), total=bit.sum())
+        repeated = months.filter(months["union"] != months["total"].cast("int64")).select(group)
+        repeated = engine.materialise(repeated, f"{RESERVED}repeated_{name}")
+        if not engine.to_pandas(repeated.aggregate(n=repeated.count()))["n"].iloc[0]:
+            return None
         marked = marked.semi_join(repeated, group)
     content = ibis.struct({column: marked[column] for column in rows.columns if column != SUBJECT})
     found = marked.group_by(group).aggregate(
-        n=marked.count(), hashes=content.hash().collect(), first=marked[table.date].min()
+        n=marked.count(), hashes=content.hash().collect(), **{DAY: marked[table.date].min()}
     )
     extra = (found["n"] - found["hashes"].unique().length()).name(_N)
-    repeats = found.select(SUBJECT, "first", extra).filter(lambda row: row[_N] > 0)
-    counts = _count(engine, places.locate(repeats, "first"))
-    return RowCounts("repeated_rows", name, _frame(n_rows, counts))
+    return found.select(SUBJECT, DAY, extra).filter(lambda row: row[_N] > 0)
 
 
 def count_unknown_grades(
@@ -334,17 +362,31 @@ def _find_bits(engine: Engine, marked: Any, table: Table) -> Any | None:
     return marked.join(engine.register(codes, RESERVED + "codes"), columns[0])
 
 
-def _count(engine: Engine, located: Any, is_affected: Any = True) -> pd.DataFrame:
+def _union(parts: Sequence[Any]) -> Any:
+    """Return the rows of several tables with the same columns."""
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+
+
+def _count(engine: Engine, located: Any, is_concerned: Any = None) -> pd.DataFrame:
     """Return all rows of each school, those that are concerned, and their different pupils."""
-    concerned = ibis.literal(True) if is_affected is True else is_affected
-    sums = located.group_by(SCHOOL).aggregate(
+    named = located.mutate(**{_TABLE: ibis.literal("")})
+    concerned = ibis.literal(True) if is_concerned is None else named[is_concerned.get_name()]
+    return _count_by_table(engine, named, concerned).get("", _EMPTY)
+
+
+def _count_by_table(engine: Engine, located: Any, is_concerned: Any) -> dict[str, pd.DataFrame]:
+    """Return the same for each table."""
+    sums = located.group_by(_TABLE, SCHOOL).aggregate(
         n_rows=located[_N].sum(),
-        n_affected=ibis.ifelse(concerned, located[_N], 0).sum(),
-        n_pupils=ibis.ifelse(concerned, located[SUBJECT], None).nunique(),
+        n_affected=ibis.ifelse(is_concerned, located[_N], 0).sum(),
+        n_pupils=ibis.ifelse(is_concerned, located[SUBJECT], None).nunique(),
     )
     frame = engine.to_pandas(sums)
     frame[SCHOOL] = frame[SCHOOL].fillna(NO_SCHOOL)
-    return frame.astype("int64").set_index(SCHOOL).sort_index()
+    return {
+        str(name): rows.drop(columns=_TABLE).astype("int64").set_index(SCHOOL).sort_index()
+        for name, rows in frame.groupby(_TABLE)
+    }
 
 
 def _frame(n_rows: pd.Series, counts: pd.DataFrame) -> pd.DataFrame:
