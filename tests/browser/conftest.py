@@ -7,6 +7,7 @@ import pytest
 
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.report.model_card import collect_model_card, render_model_card
+from riskmodel.report.quality_page import collect_quality, render_quality
 from riskmodel.report.screening_page import collect_screening, render_screening
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -43,7 +44,7 @@ def examples():
 
 @pytest.fixture(scope="session")
 def pages(examples, tmp_path_factory):
-    """Write the three pages and return where they are, by name."""
+    """Write the pages and return where they are, by name."""
     predictions = examples.make_predictions()
     audit = examples.make_audit(predictions)
     screening = collect_screening(
@@ -64,7 +65,9 @@ def pages(examples, tmp_path_factory):
         audit=audit,
         importances=examples.IMPORTANCES,
     )
+    quality = collect_quality(examples.QUALITY, examples.CONTRACT, run=examples.TEST_RUN)
     html = {
+        "quality": render_quality(quality),
         "screening": render_screening(screening),
         "fairness": render_fairness(collect_fairness(audit, run=examples.TEST_RUN)),
         "model_card": render_model_card(card),

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-PAGES = ("screening", "fairness", "model_card")
+PAGES = ("screening", "fairness", "model_card", "quality")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -26,6 +26,7 @@ def test_a_page_asks_for_itself_only_and_raises_no_error(chromium, pages, name):
         *((name, {}) for name in PAGES),
         ("screening", {"color_scheme": "dark"}),
         ("model_card", {"color_scheme": "dark"}),
+        ("quality", {"color_scheme": "dark"}),
         ("screening", {"viewport": {"width": 390, "height": 844}}),
     ],
 )

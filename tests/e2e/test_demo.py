@@ -29,4 +29,4 @@ def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
     assert truth["true_risk"].between(0, 1).all()
     check_features(tmp_path / "out" / "run")
     again = e2e_call("run", "--config", tmp_path / "out" / "config" / "compulsory_school.yaml")
-    assert again.stderr.count("up to date") == 9
+    assert again.stderr.count("up to date") == 10

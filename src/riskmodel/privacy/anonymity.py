@@ -114,7 +114,7 @@ def _encode(counts: pd.DataFrame, sensitive: Sequence[str], spec: AnonymitySpec)
     """Return pupils with values as numbers, those that are the same together."""
     hierarchies, columns = [], []
     for name in spec.quasi_identifiers:
-        codes, values = pd.factorize(counts[name].fillna(UNKNOWN).astype(str), sort=True)
+        codes, values = pd.factorize(counts[name].astype("str").fillna(UNKNOWN), sort=True)
         hierarchies.append(build_hierarchy(name, list(values), spec.hierarchies.get(name)))
         columns.append(codes)
     codes, place = np.unique(np.column_stack(columns), axis=0, return_inverse=True)

@@ -68,7 +68,7 @@ def _describe_reached(anonymity: Mapping[str, Any], t: Texts) -> str:
     demanded, reached = anonymity["demanded"], anonymity["reached"]
     limits = {"k": demanded["k"], "l": demanded["l"]}
     if reached is None:
-        reason = t(f"quality.anonymity.reason.{anonymity['reason']}")
+        reason = t.named("quality.anonymity.reason", anonymity["reason"])
         return t("quality.anonymity.not_reached", reason=reason, **limits)
     part = reached["suppressed"]
     if part["value"] == 0:
@@ -128,7 +128,7 @@ def _tabulate_measures(anonymity: Mapping[str, Any], limit: int, t: Texts) -> di
     rows = [row(t("quality.anonymity.k"), ks)]
     rows.append(row(t("quality.anonymity.below_k", k=demanded["k"]), both("below_k")))
     for name in before["l"]:
-        said = t(f"quality.anonymity.sensitive.{name}")
+        said = t.named("quality.anonymity.sensitive", name)
         least = [{"text": str(side["l"][name])} for side in (before, after)]
         parts = [_describe_part(side["below_l"][name], t) for side in (before, after)]
         rows.append(row(t("quality.anonymity.l", attribute=said), least))

@@ -314,3 +314,73 @@ IMPORTANCES = {
         {"feature": "absence_share_30__missing", "value": 0.01},
     ]
 }
+
+
+def _finding(check, table, status, limit, value, share, schools=None):
+    schools = schools or {}
+    return {
+        "check": check, "table": table, "status": status, "limit": limit, "value": value,
+        **({"reason": "suppressed"} if value is None and status != "not_assessed" else {}),
+        "share": share,
+        "n_schools_flagged": sum(found["is_flagged"] for found in schools.values()),
+        "schools": schools,
+    }  # fmt: skip
+
+
+def _school(value, share, is_flagged=True, when=()):
+    return {"value": value, "share": share, "is_flagged": is_flagged, "when": list(when)} | (
+        {"reason": "suppressed"} if value is None else {}
+    )
+
+
+_MEASURES = {
+    "n_classes": 640, "k": {"value": None, "reason": "suppressed"},
+    "l": {"health_contacts": 1, "outcome": 1},
+    "below_k": {"value": 1340, "share": 0.4187},
+    "below_l": {"health_contacts": {"value": 310, "share": 0.0969},
+                "outcome": {"value": None, "reason": "suppressed", "share": None}},
+    "failing": {"value": 1411, "share": 0.4409},
+}  # fmt: skip
+
+_COARSER = {
+    "steps": {"municipality": 1, "sex": 0, "birth_year": 4},
+    "n_steps": {"municipality": 2, "sex": 1, "birth_year": 4},
+    "n_values": {"municipality": [49, 4], "sex": [2, 2], "birth_year": [14, 1]},
+    "loss": 0.41,
+    "suppressed": {"value": 64, "share": 0.02},
+    "kept": {
+        "n_classes": 8, "k": {"value": 12}, "l": {"health_contacts": 2, "outcome": 2},
+        "below_k": {"value": 0, "share": 0.0},
+        "below_l": {"health_contacts": {"value": 0, "share": 0.0},
+                    "outcome": {"value": 0, "share": 0.0}},
+        "failing": {"value": 0, "share": 0.0},
+    },
+}  # fmt: skip
+
+QUALITY = {
+    "settings": {"min_count": 10},
+    "n_schools": 12,
+    "never_reported": ["Påhittade skolan"],
+    "findings": [
+        _finding("not_reported", "attendance", "noted", 0.1, 12450, 0.031,
+                 {"1480-G001": _school(2215, 0.137, when=["2024/25"]),
+                  "1480-G002": _school(None, None, is_flagged=False)}),
+        _finding("calendar_gap", "attendance", "noted", 5, 9, 0.001,
+                 {"1480-G003": _school(9, 0.0507, when=["2023/24"])}),
+        _finding("reporting_drop", "attendance", "noted", 0.5, 5, 0.002,
+                 {"1480-G004": _school(5, 0.02, when=[f"2024-W{w}" for w in range(35, 40)])}),
+        _finding("repeated_rows", "grades", "clear", 0.001, 0, 0.0),
+        _finding("repeated_rows", "health_contacts", "noted", 0.001, None, None,
+                 {f"1480-G01{n}": _school(14, 0.004) for n in range(5)}),
+        _finding("grade_scale", "grades", "noted", 0.0, 31, 0.0004),
+        _finding("outside_enrolment", "support", "noted", 0.01, 60, 0.02,
+                 {"": _school(60, 1.0)}),
+        _finding("age_for_grade", "enrolments", "not_assessed", 0.01, None, None),
+    ],
+    "anonymity": {
+        "demanded": {"k": 10, "l": 2, "quasi_identifiers": ["municipality", "sex", "birth_year"]},
+        "as_is": _MEASURES, "reached": _COARSER, "closest": _COARSER, "reason": None,
+    },
+}  # fmt: skip
+
+CONTRACT = {"subjects": "3200", "usable_rows": {"persons": "3200", "grades": "<10"}}

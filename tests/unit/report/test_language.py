@@ -11,7 +11,8 @@ from riskmodel.report.language import LANGUAGES, load_texts
 
 PACKAGE = Path(riskmodel.report.__file__).parent
 FROM_DATA = ("attribute", "domain", "group", "model", "outcome", "point", "unit", "unsaid",
-             "model_card.features.rule")  # fmt: skip
+             "model_card.features.rule", "quality.anonymity.attributes", "quality.anonymity.reason",
+             "quality.anonymity.sensitive", "quality.tables")  # fmt: skip
 """Groups whose names come from data: a missing one falls back, so none needs to be used."""
 
 
