@@ -142,8 +142,10 @@ def _find_years(
     totals = sums[[N_ROWS, "n_not_reported"]].sum()
     is_low = totals["n_not_reported"] > spec.not_reported_share * totals[N_ROWS]
     is_low &= totals["n_not_reported"] >= spec.min_count
-    found = totals[is_low].index.to_frame(index=False).groupby(SCHOOL)[YEAR]
-    return {int(school): tuple(_name_year(year) for year in years) for school, years in found}
+    found: dict[int, tuple[str, ...]] = {}
+    for school, year in totals[is_low].index.to_list():
+        found[school] = (*found.get(school, ()), _name_year(year))
+    return found
 
 
 def _name_year(year: int) -> str:
@@ -161,25 +163,27 @@ def _release(
         is_above = pd.Series(frame.index.isin(list(years)), index=frame.index)
     hidden, shows_total = _hide(frame[N_PUPILS], is_above, spec.min_count)
     schools = {}
-    for school, (n_rows, n_affected) in frame[[N_ROWS, N_AFFECTED]].iterrows():
+    for school, n_rows, n_affected in zip(
+        frame.index.to_list(), frame[N_ROWS].to_list(), frame[N_AFFECTED].to_list(), strict=True
+    ):
         if n_affected == 0:
             continue
         found = SchoolFinding(None, None, False)
         if school not in hidden:
             share = _find_share(n_affected, n_rows, spec.min_count)
-            when = years.get(int(school), ())
-            found = SchoolFinding(int(n_affected), share, bool(is_above[school]), when)
+            when = years.get(school, ())
+            found = SchoolFinding(n_affected, share, bool(is_above[school]), when)
         schools[_name_school(school, places)] = found
-    total, n_rows = int(frame[N_AFFECTED].sum()), int(frame[N_ROWS].sum())
+    total, n_all = int(frame[N_AFFECTED].sum()), int(frame[N_ROWS].sum())
     is_noted = any(found.is_flagged for found in schools.values())
-    is_noted |= shows_total and total > limit * n_rows
+    is_noted |= shows_total and total > limit * n_all
     return QualityFinding(
         counts.check,
         counts.table,
         "noted" if is_noted else "clear",
         limit,
         total if shows_total else None,
-        _find_share(total, n_rows, spec.min_count) if shows_total else None,
+        _find_share(total, n_all, spec.min_count) if shows_total else None,
         schools,
     )
 
@@ -216,11 +220,12 @@ def _release_gaps(gaps: ReportingGaps | None, places: Places, spec: QualitySpec)
     if gaps is None or not gaps.assessed_types:
         return QualityFinding(*check, "not_assessed", spec.gap_days)
     schools = {}
-    for school, rows in gaps.frame.groupby(SCHOOL):
+    for school in sorted(set(gaps.frame[SCHOOL].to_list())):
+        rows = gaps.frame[gaps.frame[SCHOOL] == school]
         count, n_days = int(rows["n_gap_days"].sum()), int(rows["n_school_days"].sum())
         years = rows.loc[rows["n_gap_days"] > spec.gap_days, YEAR]
         if count:
-            schools[_name_school(int(school), places)] = SchoolFinding(
+            schools[_name_school(school, places)] = SchoolFinding(
                 count, round(count / n_days, _DIGITS), bool(len(years)),
                 tuple(_name_year(year) for year in years),
             )  # fmt: skip
@@ -233,11 +238,12 @@ def _release_drops(gaps: ReportingGaps | None, places: Places, spec: QualitySpec
     if gaps is None or not gaps.assessed_types:
         return QualityFinding(*check, "not_assessed", spec.drop_share)
     schools = {}
-    for school, rows in gaps.frame.groupby(SCHOOL):
+    for school in sorted(set(gaps.frame[SCHOOL].to_list())):
+        rows = gaps.frame[gaps.frame[SCHOOL] == school]
         weeks = tuple(week for found in rows["drop_weeks"] for week in found)
         if weeks:
             share = round(len(weeks) / int(rows["n_weeks"].sum()), _DIGITS)
-            name = _name_school(int(school), places)
+            name = _name_school(school, places)
             schools[name] = SchoolFinding(len(weeks), share, True, weeks)
     return _gather(check, spec.drop_share, schools, int(gaps.frame["n_weeks"].sum()))
 

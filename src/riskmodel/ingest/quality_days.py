@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -163,7 +163,7 @@ def _count_enrolled(
 ) -> npt.NDArray[np.int64]:
     """Return how many events each school has had up to each day."""
     counts = np.zeros((len(schools), len(days)), dtype=np.int64)
-    side = "right" if inclusive else "left"
+    side: Literal["left", "right"] = "right" if inclusive else "left"
     moments = days.to_numpy()
     by_school = dict(tuple(events.groupby(SCHOOL)))
     for row, school in enumerate(schools):
@@ -224,5 +224,5 @@ def _find_never(
     """Return the schools of an assessed type with enough enrolments and no rows."""
     n_starts: Any = starts.groupby(SCHOOL)["n"].sum()
     schools = places.schools[places.schools["school_type"].isin(assessed)].index
-    silent = schools.difference(days[SCHOOL].unique())
+    silent = schools.difference(pd.Index(days[SCHOOL]))
     return tuple(int(school) for school in silent if n_starts.get(school, 0) >= spec.min_count)

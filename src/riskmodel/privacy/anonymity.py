@@ -86,7 +86,7 @@ def assess_anonymity(
     one, so that the first that fits is the best and no assumption about the others is needed.
     A trial costs a sort of the different kinds of pupils, not of pupils.
     """
-    check_columns(counts.columns, [*spec.quasi_identifiers, *sensitive, "n"], where="counts")
+    check_columns(list(counts.columns), [*spec.quasi_identifiers, *sensitive, "n"], where="counts")
     pupils = _encode(counts, sensitive, spec)
     tops = [
         min(spec.most_general.get(one.name, len(one.labels) - 1), len(one.labels) - 1)
@@ -114,9 +114,9 @@ def _encode(counts: pd.DataFrame, sensitive: Sequence[str], spec: AnonymitySpec)
     """Return pupils with values as numbers, those that are the same together."""
     hierarchies, columns = [], []
     for name in spec.quasi_identifiers:
-        codes, values = pd.factorize(counts[name].astype("str").fillna(UNKNOWN), sort=True)
-        hierarchies.append(build_hierarchy(name, list(values), spec.hierarchies.get(name)))
-        columns.append(codes)
+        column, exact = pd.factorize(counts[name].astype("str").fillna(UNKNOWN), sort=True)
+        hierarchies.append(build_hierarchy(name, list(exact), spec.hierarchies.get(name)))
+        columns.append(column)
     codes, place = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
     place = place.reshape(-1)
     values = {name: _find_bits(counts[name], place, len(codes)) for name in sensitive}
