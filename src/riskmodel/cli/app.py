@@ -126,9 +126,13 @@ def check_config(config: ConfigOption) -> None:
 @check_app.command("data")
 def check_data(config: ConfigOption) -> None:
     """Check the extracts against the data contract and report every finding."""
+    from riskmodel.cli.console import ConsoleProgress
     from riskmodel.pipeline.runs import check_extracts, load_run
 
-    print_line(check_extracts(load_run(config)))
+    run = load_run(config)
+    with ConsoleProgress() as progress:
+        report = check_extracts(run, progress)
+    print_line(report)
 
 
 @check_app.command("leakage")

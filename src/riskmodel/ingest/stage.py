@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,8 @@ def ingest_tables(
     tables: Mapping[str, Table],
     *,
     local_identifiers: bool = False,
+    protected: Sequence[str] = (),
+    notices: Sequence[ContractFinding] = (),
 ) -> IngestedTables:
     """Read extracts and check that they keep to the data contract.
 
@@ -76,6 +78,11 @@ def ingest_tables(
         The schemas of all tables that there may be.
     local_identifiers : bool, default False
         Take identifiers as they are, even where they look like Swedish personal numbers.
+    protected : sequence of str, optional
+        Identifiers, as given, of persons whose identity is known to be protected beside those
+        that `persons` marks.
+    notices : sequence of ContractFinding, optional
+        What is known of the extracts already, for the report.
 
     Returns
     -------
@@ -97,13 +104,14 @@ def ingest_tables(
     cast, unread = _read_all(engine, sources, tables)
     findings = [*_find_unknown_tables(sources, tables), *unread]
     counts = {name: count_identifiers(engine, rows, tables[name]) for name, rows in cast.items()}
-    identities, kinds = _identify(engine, cast, counts, local_identifiers)
+    marked = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
+    identities, kinds = _identify(counts, [*marked, *protected], local_identifiers)
     usable_rows: dict[str, int] = {}
     for name, rows in cast.items():
         findings += check_contract(engine, name, rows, tables[name])
         found, usable_rows[name] = check_identities(name, tables[name], counts[name], identities)
         findings += found if PERSONS in cast else []
-    report = DataContractReport(tuple(findings), usable_rows)
+    report = DataContractReport(tuple(findings), usable_rows, tuple(notices))
     report.check()
     return IngestedTables(
         {name: rows.select(*tables[name].columns) for name, rows in cast.items()},
@@ -158,14 +166,14 @@ def _read_all(
 
 
 def _identify(
-    engine: Engine, cast: Mapping[str, Any], counts: Mapping[str, pd.Series], local_only: bool
+    counts: Mapping[str, pd.Series], protected: Sequence[str], local_only: bool
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Bring all identifiers to one form, and say who is a person and who is protected."""
-    given = pd.Index(sorted(set().union(*(rows.index for rows in counts.values()))), dtype="str")
+    found = set(protected).union(*(rows.index for rows in counts.values()))
+    given = pd.Index(sorted(found), dtype="str")
     frame = pd.DataFrame(index=given)
     frame[IDENTITY], kinds = normalise_identifiers(given.to_series(), local_only=local_only)
     persons = list(counts[PERSONS].index) if PERSONS in counts else []
-    protected = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
     for column, members in ((IS_PERSON, persons), (IS_PROTECTED, protected)):
         identities = frame.loc[frame.index.isin(members), IDENTITY].dropna()
         frame[column] = frame[IDENTITY].isin(identities)

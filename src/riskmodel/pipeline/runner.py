@@ -39,6 +39,11 @@ class StageContext:
     made_from: Mapping[str, Any] = field(default_factory=dict)
 
 
+def _is_not_live(_: RunConfig) -> bool:
+    """Tell of a stage that all it reads is in files."""
+    return False
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage: what it reads, what it makes and the function that does it.
@@ -55,6 +60,9 @@ class Stage:
         The artifacts that it makes.
     run : callable
         Does it and returns one line on what came of it.
+    is_live : callable, optional
+        Tells whether it reads what may have changed without leaving a trace here, and so is
+        never up to date.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Stage:
     inputs: Callable[[RunConfig, RunFolder], Mapping[str, Path]]
     outputs: tuple[str, ...]
     run: Callable[[StageContext], str]
+    is_live: Callable[[RunConfig], bool] = _is_not_live
 
 
 def run_stages(
@@ -97,7 +106,8 @@ def run_stages(
     for stage in stages:
         progress.start(stage.name)
         made_from = fingerprint(config, stage.settings, stage.inputs(config, folder))
-        if not force and is_up_to_date(folder, stage.name, made_from):
+        is_fixed = not (force or stage.is_live(config))
+        if is_fixed and is_up_to_date(folder, stage.name, made_from):
             progress.finish("up to date")
             continue
         forget_stage(folder, stage.name)
