@@ -96,8 +96,7 @@ class Page:
                 self.token = _check_token(text.value())
             else:
                 text.value()
-            if text.peek() != "}":
-                text.expect(",")
+            text.expect_comma("}")
         text.expect("}")
         if not has_data:
             raise UnreadablePageError("page", "has no `data`")
@@ -127,8 +126,7 @@ class Page:
             if text.n_pieces != piece:
                 yield entities
                 entities, piece = [], text.n_pieces
-            if text.peek() != "]":
-                text.expect(",")
+            text.expect_comma("]")
         text.expect("]")
         yield entities
 
@@ -161,6 +159,13 @@ class _Text:
         if self.peek() != character:
             self._refuse()
         self._place += 1
+
+    def expect_comma(self, closing: str) -> None:
+        """Step over a comma with more behind it, unless the closing mark comes next."""
+        if self.peek() != closing:
+            self.expect(",")
+            if self.peek() == closing:
+                self._refuse()
 
     def value(self) -> Any:
         """Return the next value."""

@@ -9,10 +9,15 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet as pq
 import pytest
 
+from riskmodel.core.schema import TABLES
 from riskmodel.errors import ConfigurationError, DataContractError, PrivacyError, RiskmodelError
+from riskmodel.ingest.ss12000.client import LiveSource, read_token
+from riskmodel.ingest.ss12000.delivery import open_delivery
 from riskmodel.ingest.ss12000.specs import Ss12000Spec
+from riskmodel.ingest.ss12000.staging import Stage
 
 TOKEN = "eyJhbGciOi.CANARY-token.c2lnbmF0dXJl"
 NUMBER = "198112189876"
@@ -120,13 +125,33 @@ def live(source):
 
 
 @pytest.fixture
-def refused(ingest, source, live, caplog, capfd, tmp_path):
-    """Ingest what cannot be, and check that neither the token nor data are told."""
+def fetch(tmp_path):
+    """Fetch one endpoint, and give the number of entities."""
+
+    def run(spec, endpoint="persons"):
+        with LiveSource(spec, read_token(spec, []), tmp_path) as opened:
+            path = tmp_path / "entities"
+            stage = opened.stage(endpoint, lambda: Stage(endpoint, path), lambda _: None)
+            stage.close()
+            rows = pq.read_table(path).num_rows
+            assert rows == stage.n_entities
+            return rows
+
+    return run
+
+
+@pytest.fixture
+def refused(engine, source, live, caplog, capfd, tmp_path):
+    """Read what cannot be read, and check that neither the token nor data are told."""
 
     def run(kind, said, **changes):
         caplog.set_level(logging.DEBUG)
-        with pytest.raises(kind) as caught:
-            ingest(live(**changes))
+        private = tmp_path / "private"
+        with (
+            pytest.raises(kind) as caught,
+            open_delivery(engine, live(**changes), TABLES, temporary_folder=private),
+        ):
+            pass
         error, text = caught.value, caplog.text + "".join(capfd.readouterr())
         while error is not None:
             text += f"{error!r} {error}"
@@ -134,8 +159,7 @@ def refused(ingest, source, live, caplog, capfd, tmp_path):
         assert said in str(caught.value)
         assert "CANARY" not in text
         assert NUMBER not in text
-        private = tmp_path / "private"
-        assert not private.exists() or list(private.iterdir()) == []
+        assert list(private.iterdir()) == []
 
     return run
 
@@ -163,10 +187,11 @@ def test_all_pages_of_all_endpoints_are_fetched(ingest, write, source, live, ent
     assert asked["aggregatedAttendance"][0]["endDate"] == ["2025-06-30"]
 
 
-def test_only_the_endpoints_that_are_named_are_asked(ingest, source, live):
-    frames, _ = ingest(live(endpoints=("persons",), period=None))
+def test_only_the_endpoints_that_are_named_are_asked(engine, source, live):
+    spec = live(endpoints=("persons",), period=None)
+    with open_delivery(engine, spec, TABLES) as found:
+        assert set(found.sources) == {"persons", "enrolments"}
     assert {endpoint for endpoint, _, _ in source.requests} == {"persons"}
-    assert len(frames["enrolments"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -180,21 +205,20 @@ def test_only_the_endpoints_that_are_named_are_asked(ingest, source, live):
         lambda handler: handler.connection.close(),
     ],
 )
-def test_what_passes_is_asked_for_again(ingest, source, live, act):
+def test_what_passes_is_asked_for_again(fetch, source, live, act):
     source.failures.append(times(2, act))
-    frames, _ = ingest(live())
-    assert len(frames["persons"]) == 3
-    assert len([1 for endpoint, _, _ in source.requests if endpoint == "persons"]) == 5
+    assert fetch(live()) == 5
+    assert len(source.requests) == 5
 
 
-def test_the_source_says_how_long_to_wait(ingest, source, live):
+def test_the_source_says_how_long_to_wait(fetch, source, live):
     source.failures.append(times(1, status(429, Retry_After="1")))
     start = time.monotonic()
-    ingest(live(endpoints=("persons",), period=None))
+    fetch(live())
     assert time.monotonic() - start >= 1
 
 
-def test_expired_page_tokens_start_the_endpoint_anew(ingest, source, live):
+def test_expired_page_tokens_start_the_endpoint_anew(fetch, source, live):
     left = [1]
 
     def expire(handler, endpoint, query):
@@ -205,11 +229,10 @@ def test_expired_page_tokens_start_the_endpoint_anew(ingest, source, live):
         return True
 
     source.failures.append(expire)
-    frames, _ = ingest(live())
-    assert len(frames["persons"]) == 3
+    assert fetch(live()) == 5
     left[0] = 10
     with pytest.raises(DataContractError, match="page tokens expired 3 times"):
-        ingest(live())
+        fetch(live())
 
 
 @pytest.mark.parametrize(
@@ -299,11 +322,11 @@ def test_a_token_that_is_none_is_refused_before_anything_is_asked(
     assert source.requests == []
 
 
-def test_a_token_may_lie_in_a_file_that_nobody_else_reads(ingest, refused, live, tmp_path):
+def test_a_token_may_lie_in_a_file_that_nobody_else_reads(fetch, refused, live, tmp_path):
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n", encoding="utf-8")
     file.chmod(0o600)
     changes = {"token_variable": None, "token_file": file}
-    assert len(ingest(live(**changes))[0]["persons"]) == 3
+    assert fetch(live(**changes)) == 5
     file.chmod(0o644)
     refused(RiskmodelError, "shared rights", **changes)

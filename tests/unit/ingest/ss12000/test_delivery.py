@@ -11,6 +11,7 @@ from riskmodel.errors import DataContractError
 from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED, RAW
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.ss12000.delivery import open_delivery
+from riskmodel.ingest.ss12000.moments import to_end_text, to_local_day_text
 from riskmodel.ingest.ss12000.specs import Ss12000Spec
 
 MINUTES = [
@@ -25,90 +26,90 @@ def by_person(frame, person, columns=None):
     return found if columns is None else found[columns].to_numpy().tolist()
 
 
-def test_pupils_are_those_enrolled_and_nobody_else(write, ingest, entities):
-    frames, _ = ingest(write(entities))
+@pytest.fixture
+def frames(write, ingest, entities):
+    """The delivery as it is."""
+    return ingest(write(entities))[0]
+
+
+def test_pupils_keep_their_numbers_and_lose_their_names(frames):
     persons = frames["persons"].set_index("person_id")
-    assert sorted(persons.index) == sorted([ANNA, BO, "cia"])
+    assert sorted(persons.index) == sorted([ANNA, BO, "cia"])  # neither teacher nor guardian
     assert persons.loc[ANNA, ["sex", "municipality"]].tolist() == ["Kvinna", "1480"]
     assert persons.loc[ANNA, "birth_date"] == date(2009, 3, 1)
     assert persons.loc["cia", "security_marking"] == "Sekretessmarkering"
     assert not any("Namn" in str(frame.to_numpy().tolist()) for frame in frames.values())
-
-
-def test_the_last_day_of_an_enrolment_is_included(write, ingest, entities):
-    frames, _ = ingest(write(entities))
+    # The last day of an enrolment is included; a cancelled lesson was never offered.
     row = by_person(frames["enrolments"], ANNA).iloc[0]
     assert (row["start_date"], row["end_date"]) == (date(2024, 8, 15), date(2025, 6, 13))
     assert row[["school_unit", "school_class", "school_year"]].tolist() == ["12345678", "9A", 9]
     other = by_person(frames["enrolments"], BO).iloc[0]
     assert other[["school_unit", "programme"]].tolist() == ["unit-2", "NA"]
     assert pd.isna(other["school_class"])
-
-
-@pytest.mark.parametrize(
-    ("member", "expected"),
-    [
-        ({"startDate": "2024-08-15"}, "9A"),
-        ({"startDate": "2024-08-16"}, None),  # the class was not known on the first day
-        ({"startDate": "2023-08-15", "endDate": "2024-08-14"}, None),
-        ({"startDate": "2023-08-15", "endDate": "2024-08-15"}, "9A"),
-    ],
-)
-def test_the_class_is_that_of_the_first_day(write, ingest, entities, member, expected):
-    entities["groups"][0]["groupMemberships"][0].update(member)
-    frames, _ = ingest(write(entities))
-    found = by_person(frames["enrolments"], ANNA)["school_class"].iloc[0]
-    assert found == expected if expected else pd.isna(found)
-
-
-def test_a_lesson_that_is_not_reported_is_missing_and_a_cancelled_one_was_never_offered(
-    write, ingest, entities
-):
-    frames, _ = ingest(write(entities))
-    rows = frames["attendance"]
-    assert by_person(rows, ANNA, MINUTES) == [[60, 40, 0, 20, 0]]
-    bo = by_person(rows, BO).iloc[0]
+    assert by_person(frames["attendance"], ANNA, MINUTES) == [[60, 40, 0, 20, 0]]
+    # A lesson that is not reported is missing, not attended.
+    bo = by_person(frames["attendance"], BO).iloc[0]
     assert bo["offered_minutes"] == 60
     assert not bo["is_reported"]
     assert bo[MINUTES[1:]].isna().all()
 
 
-def test_minutes_offered_follow_what_holds_for_the_pupil(write, ingest, entities):
+def test_the_class_is_that_of_the_first_day(write, ingest, entities):
+    spans = {
+        "known": {"startDate": "2024-08-15"},
+        "late": {"startDate": "2024-08-16"},  # not known on the first day
+        "over": {"startDate": "2023-08-15", "endDate": "2024-08-14"},
+        "last": {"startDate": "2023-08-15", "endDate": "2024-08-15"},
+    }
+    enrolled = entities["persons"][0]["enrolments"]
+    entities["persons"] = [{"id": name, "enrolments": enrolled} for name in spans]
+    entities["groups"][0]["groupMemberships"] = [
+        {"person": {"id": name}, **span} for name, span in spans.items()
+    ]
+    del entities["attendances"], entities["grades"]
+    frames, _ = ingest(write(entities))
+    found = frames["enrolments"].set_index("person_id")["school_class"].dropna()
+    assert found.to_dict() == {"known": "9A", "last": "9A"}
+
+
+def test_minutes_offered_and_the_day_a_lesson_was_known(write, ingest, entities):
     exception = {"student": {"id": "bo"}, "participates": True, "teachingLength": 25}
     entities["calendarEvents"][0] |= {
         "teachingLengthStudent": 50, "studentExceptions": [exception],
     }  # fmt: skip
-    entities["attendances"].append(
-        {**entities["attendances"][1], "id": "a4", "student": {"id": "cia"}}
-    )
-    frames, _ = ingest(write(entities))
-    offered = frames["attendance"].set_index("person_id")["offered_minutes"]
-    assert offered.to_dict() == {ANNA: 60, BO: 25, "cia": 50}
-
-
-@pytest.mark.parametrize(
-    ("start", "day"),
-    [
-        ("2024-09-01T22:30:00Z", date(2024, 9, 2)),
-        ("2024-12-01T22:59:59Z", date(2024, 12, 1)),
-        ("2024-12-01T23:00:00.5Z", date(2024, 12, 2)),
-        ("2024-09-02T00:10:00+02:00", date(2024, 9, 2)),
-        ("2024-09-02T08:00:00", date(2024, 9, 2)),
-    ],
-)
-def test_a_lesson_is_on_its_day_in_sweden(write, ingest, entities, start, day):
-    entities["calendarEvents"][0] |= {"startTime": start, "endTime": "2030-01-01T00:00:00Z"}
-    frames, _ = ingest(write(entities))
-    assert set(frames["attendance"]["date"]) == {day}
-
-
-def test_what_was_reported_later_is_known_later(write, ingest, entities):
+    silent = {**entities["attendances"][1], "student": {"id": "cia"}, "isReported": True}
+    entities["attendances"].append(silent | {"id": "a4", "attendanceMinutes": None})
     entities["attendances"][0]["reportedTimestamp"] = "2024-09-04T22:30:00Z"
     entities["attendances"][1]["reportedTimestamp"] = "2024-09-02T10:00:00Z"
     frames, _ = ingest(write(entities))
-    known = frames["attendance"].set_index("person_id")["known_date"]
-    assert known[ANNA] == date(2024, 9, 5)
-    assert pd.isna(known[BO])
+    rows = frames["attendance"].set_index("person_id")
+    assert rows["offered_minutes"].to_dict() == {ANNA: 60, BO: 25, "cia": 50}
+    assert not rows.loc["cia", "is_reported"]  # nothing was said of any minute
+    assert rows.loc[ANNA, "known_date"] == date(2024, 9, 5)
+    assert pd.isna(rows.loc[BO, "known_date"])
+
+
+def test_moments_are_days_in_sweden(engine):
+    days = {
+        "2024-09-01T22:30:00Z": "2024-09-02",
+        "2024-12-01T22:59:59Z": "2024-12-01",
+        "2024-12-01T23:00:00.5Z": "2024-12-02",
+        "2024-09-02T00:10:00+02:00": "2024-09-02",
+        "2024-09-02T00:10:00+0200": "2024-09-02",
+        "2024-09-02T08:00:00": "2024-09-02",
+        "2024-09-02": "2024-09-02",
+        "2024-13-45T08:00:00Z": "2024-13-45T08:00:00Z",  # stays, for the contract to find
+        "294247-01-01T00:00:00Z": "294247-01-01T00:00:00Z",
+        "infinity": "infinity",
+    }
+    given = engine.register(pd.DataFrame({"text": list(days)}), "given")
+    found = engine.to_pandas(given.select("text", day=to_local_day_text(given.text)))
+    assert dict(zip(found["text"], found["day"], strict=True)) == days
+    ends = {"2024-02-29": "2024-03-01", "9999-12-31": "9999-12-31", "soon": "soon",
+            "2024-06-14T00:00:00": "2024-06-15"}  # fmt: skip
+    given = engine.register(pd.DataFrame({"text": list(ends)}), "given")
+    found = engine.to_pandas(given.select("text", end=to_end_text(given.text)))
+    assert dict(zip(found["text"], found["end"], strict=True)) == ends
 
 
 def test_sums_stand_in_where_there_are_no_lessons_yet(write, ingest, entities):
@@ -138,22 +139,17 @@ def test_grades_get_subject_points_and_the_year_of_the_enrolment(write, ingest, 
     entities["grades"] += [
         {**entities["grades"][0], "id": "g2", "syllabus": {"id": "course"}, "finalGrade": True},
         {**entities["grades"][0], "id": "g3", "registeredDate": "2026-06-10", "semester": "VT"},
+        {**entities["grades"][0], "id": "g4", "student": {"id": "bo"}},
     ]
+    # A long enrolment says in which year the pupil is now, not then.
+    entities["persons"][1]["enrolments"][0] |= {"schoolYear": 3, "startDate": "2022-08-15"}
     frames, _ = ingest(write(entities))
-    grades = frames["grades"].sort_values(["date", "subject"])
+    assert by_person(frames["grades"], BO)["school_year"].isna().all()
+    grades = by_person(frames["grades"], ANNA).sort_values(["date", "subject"])
     assert grades["subject"].tolist() == ["MA", "MATMAT01c", "MA"]
     assert grades["school_year"].fillna(-1).tolist() == [9, 9, -1]
     assert grades["points"].fillna(-1).tolist() == [-1, 100, -1]
     assert grades["term"].tolist() == ["HT", "HT", "VT"]
-
-
-def test_a_long_enrolment_does_not_say_in_which_year_a_grade_was_set(write, ingest, entities):
-    entities["persons"][0]["enrolments"] = [
-        {"enroledAt": {"id": "unit-1"}, "schoolType": "GY", "schoolYear": 3,
-         "startDate": "2022-08-15", "endDate": "2025-06-12"}
-    ]  # fmt: skip
-    frames, _ = ingest(write(entities))
-    assert frames["grades"]["school_year"].isna().all()
 
 
 def test_the_version_modified_last_counts_and_what_was_deleted_is_gone(write, ingest, entities):
@@ -170,7 +166,7 @@ def test_the_version_modified_last_counts_and_what_was_deleted_is_gone(write, in
 
 
 def test_unknown_values_are_taken_and_counted(write, ingest, entities):
-    entities["persons"][0]["sex"] = "Annat"
+    entities["persons"][0] |= {"sex": "Annat", "civicNo": {"value": "1", "nationality": "NO"}}
     for enrolled in entities["persons"][:3]:
         enrolled["enrolments"][0]["schoolType"] = "AGR"
     entities["syllabuses"] += [
@@ -179,6 +175,7 @@ def test_unknown_values_are_taken_and_counted(write, ingest, entities):
     ]
     frames, report = ingest(write(entities))
     assert set(frames["enrolments"]["school_type"]) == {"AGR"}
+    assert "anna" in set(frames["persons"]["person_id"])  # a foreign number names nobody here
     told = {(item["table"], item["column"]): item for item in report.to_dict()["notices"]}
     assert told["syllabuses", "curriculum"]["count"] == "20"
     assert told["syllabuses", "curriculum"]["detail"] == "1 different"
@@ -188,19 +185,15 @@ def test_unknown_values_are_taken_and_counted(write, ingest, entities):
     assert report.is_kept
 
 
-@pytest.mark.parametrize("mark", ["Sekretessmarkering", "Skyddade personuppgifter"])
-@pytest.mark.parametrize("where", ["person", "reference"])
-def test_a_marking_protects_wherever_it_stands_and_whatever_it_is_called(
-    write, ingest, entities, mark, where
-):
-    if where == "person":
-        entities["persons"][0]["securityMarking"] = mark
-    else:
-        entities["grades"][0]["student"]["securityMarking"] = mark
+def test_a_marking_protects_wherever_it_stands_and_whatever_it_is_called(write, ingest, entities):
+    entities["grades"][0]["student"]["securityMarking"] = "Skyddad folkbokföring"
+    entities["persons"][1]["securityMarking"] = "Skyddade personuppgifter"
     frames, _ = ingest(write(entities))
-    protected = frames["identities"].set_index(RAW)[IS_PROTECTED]
-    assert protected[ANNA]
-    assert not protected[BO]
+    assert frames["identities"].set_index(RAW)[IS_PROTECTED].to_dict() == {
+        ANNA: True, BO: True, "cia": True,
+    }  # fmt: skip
+    marks = frames["persons"].set_index("person_id")["security_marking"]
+    assert marks[ANNA] == "Skyddad folkbokföring"
 
 
 def test_protection_outlives_a_table_of_persons_of_ones_own(write, ingest, entities, tmp_path):
@@ -214,12 +207,6 @@ def test_protection_outlives_a_table_of_persons_of_ones_own(write, ingest, entit
     assert set(identities.loc[identities[IS_PROTECTED], IDENTITY]) == {"cia"}
     assert set(frames["persons"]["migration_background"]) == {"svensk"}
     assert len(frames["enrolments"]) == 3
-
-
-def test_a_foreign_number_is_no_personal_number(write, ingest, entities):
-    entities["persons"][0]["civicNo"] = {"value": "01018512345", "nationality": "NO"}
-    frames, _ = ingest(write(entities))
-    assert "anna" in set(frames["persons"]["person_id"])
 
 
 def test_rows_that_lead_nowhere_are_left_out_and_counted(write, ingest, entities):
@@ -240,7 +227,7 @@ def test_attendance_without_any_calendar_event_is_refused(write, ingest, entitie
 
 
 def test_absences_and_placements_become_event_tables_where_they_are_declared(
-    write, ingest, entities
+    write, ingest, entities, engine
 ):
     entities["absences"] = [
         {"id": "b1", "student": {"id": "anna"}, "type": "Anmäld frånvaro",
@@ -268,14 +255,8 @@ def test_absences_and_placements_become_event_tables_where_they_are_declared(
     assert by_person(frames["placements"], BO, ["end_date", "school_unit"]) == [
         [date(2021, 6, 11), "12345678"]
     ]
-    frames, _ = ingest(folder)
-    assert not {"absences", "placements"} & set(frames)
-
-
-def test_values_are_mapped_as_in_any_extract(write, ingest, entities):
-    spec = Ss12000Spec(path=write(entities), values={"grades": {"subject": {"MA": "MAT"}}})
-    frames, _ = ingest(spec)
-    assert frames["grades"]["subject"].tolist() == ["MAT"]
+    with open_delivery(engine, Ss12000Spec(path=folder), TABLES) as undeclared:
+        assert not {"absences", "placements"} & set(undeclared.sources)
 
 
 def test_pages_may_be_split_over_files_and_folders(write, ingest, entities):
@@ -294,9 +275,11 @@ def test_pages_may_be_split_over_files_and_folders(write, ingest, entities):
     (folder / "attendances_1.json").write_text(
         json.dumps({"data": rows[:1], "pageToken": "2"}), encoding="utf-8"
     )
-    frames, _ = ingest(folder)
+    spec = Ss12000Spec(path=folder, values={"grades": {"subject": {"MA": "MAT"}}})
+    frames, _ = ingest(spec)
     assert len(frames["persons"]) == 3
     assert len(frames["attendance"]) == 2
+    assert frames["grades"]["subject"].tolist() == ["MAT"]
 
 
 def test_the_private_folder_goes_away_whatever_happens(write, engine, entities, tmp_path):
