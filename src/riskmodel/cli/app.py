@@ -84,7 +84,7 @@ def simulate(
         str | None, typer.Option(help="Attendance by 'day' or by 'lesson'.")
     ] = None,
     table_format: Annotated[
-        str | None, typer.Option("--format", help="'parquet' or 'csv'.")
+        str | None, typer.Option("--format", help="'parquet', 'csv' or 'ss12000'.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed.")] = None,
 ) -> None:

@@ -13,8 +13,13 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from riskmodel.core.files import write_atomically
+
 DELIVERED = ("persons", "enrolments", "attendance", "grades")
 """The extracts that become pages."""
+
+PAGES = "ss12000"
+"""The folder of the pages."""
 
 _SPACE = uuid.UUID("6b0c1c5e-3a0b-5d57-9a5b-5ff6f3d9a001")
 _META = {"created": "2010-01-01T00:00:00+01:00", "modified": "2010-01-01T00:00:00+01:00"}
@@ -25,13 +30,27 @@ _BREAK_MINUTES = 10
 Entity = dict[str, Any]
 
 
+def replace_by_pages(extracts: Path) -> None:
+    """Replace the extracts of `DELIVERED` in a folder by pages in its subfolder ``ss12000``.
+
+    Parameters
+    ----------
+    extracts : pathlib.Path
+        Folder with extracts in Parquet.
+    """
+    with write_atomically(extracts / PAGES) as partial:
+        write_pages(extracts, partial)
+    for name in DELIVERED:
+        (extracts / f"{name}.parquet").unlink(missing_ok=True)
+
+
 def write_pages(extracts: Path, out: Path, *, page_size: int = 10_000) -> None:
     """Write extracts in Parquet as pages of SS 12000, a folder for each endpoint.
 
     Parameters
     ----------
     extracts : pathlib.Path
-        Folder with the extracts of `DELIVERED`; attendance lesson by lesson.
+        Folder with the extracts of `DELIVERED`; attendance by day or by lesson, or none.
     out : pathlib.Path
         Folder to make.
     page_size : int, default 10000
@@ -52,6 +71,8 @@ def write_pages(extracts: Path, out: Path, *, page_size: int = 10_000) -> None:
     _write(out, "persons", _persons(persons, enrolments), page_size)
     _write(out, "syllabuses", map(_syllabus, *_columns(subjects)), page_size)
     _write(out, "grades", _grades(grades), page_size)
+    if not (extracts / "attendance.parquet").exists():
+        return
     attendance = pq.ParquetFile(extracts / "attendance.parquet")
     lessons: dict[tuple[date, int, float], None] = {}
     _write(out, "attendances", _attendances(attendance, lessons), page_size)

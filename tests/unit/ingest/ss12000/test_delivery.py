@@ -284,13 +284,11 @@ def test_pages_may_be_split_over_files_and_folders(write, ingest, entities):
 
 def test_the_private_folder_goes_away_whatever_happens(write, engine, entities, tmp_path):
     spec, private = Ss12000Spec(path=write(entities)), tmp_path / "private"
-    with open_delivery(engine, spec, TABLES, temporary_folder=private) as found:
-        assert found.sources["persons"].path.exists()
-    assert list(private.iterdir()) == []
     with (
         pytest.raises(ZeroDivisionError),
-        open_delivery(engine, spec, TABLES, temporary_folder=private),
+        open_delivery(engine, spec, TABLES, temporary_folder=private) as found,
     ):
+        assert found.sources["persons"].path.exists()
         raise ZeroDivisionError
     assert list(private.iterdir()) == []
     (spec.path / "grades.json").write_text("{", encoding="utf-8")

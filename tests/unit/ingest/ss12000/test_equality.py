@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from riskmodel.core.schema import TABLES
@@ -14,7 +16,7 @@ from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.scan import find_identifiers
 from riskmodel.simulation.region import simulate_region
 from riskmodel.simulation.spec import SimulationSpec
-from riskmodel.simulation.ss12000 import DELIVERED, write_pages
+from riskmodel.simulation.ss12000 import DELIVERED, PAGES, replace_by_pages
 
 LOST = {  # what the standard has no field for, and the number of a lesson, which extracts lack
     "subjects": ["migration_background", "parental_education"],
@@ -28,10 +30,12 @@ LOST = {  # what the standard has no field for, and the number of a lesson, whic
 def region(tmp_path_factory):
     folder = tmp_path_factory.mktemp("region")
     spec = SimulationSpec(
-        n_pupils=100, granularity="lesson", attendance_grades=(9,), first_cohort=2020
+        n_pupils=100, granularity="lesson", attendance_grades=(9,), first_cohort=2022
     )
     simulate_region(spec, folder / "region", random_state=5)
-    write_pages(folder / "region" / "extracts", folder / "pages", page_size=1500)
+    shutil.copytree(folder / "region" / "extracts", folder / "delivered")
+    replace_by_pages(folder / "delivered")
+    assert not (folder / "delivered" / "grades.parquet").exists()
     return folder
 
 
@@ -44,7 +48,7 @@ def test_a_region_gives_the_same_pseudonymised_tables_either_way(region, engine,
     ingested = ingest_tables(engine, extracts, TABLES)
     expected = pseudonymise_tables(engine, ingested, key, domain="school")
     frames = {name: engine.to_pandas(rows) for name, rows in expected.tables.items()}
-    with open_delivery(engine, Ss12000Spec(path=region / "pages"), TABLES) as found:
+    with open_delivery(engine, Ss12000Spec(path=region / "delivered" / PAGES), TABLES) as found:
         ingested = ingest_tables(engine, found.sources, TABLES, notices=found.notices)
         result = pseudonymise_tables(engine, ingested, key, domain="school")
         for name, rows in result.tables.items():

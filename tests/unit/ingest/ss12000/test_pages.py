@@ -31,7 +31,7 @@ def read(chunks, **options):
     return [entity for piece in page.read() for entity in piece], page.token
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(entities, st.none() | st.text(min_size=1), values, st.integers(1, 30), st.booleans())
 def test_a_page_is_the_same_in_pieces_of_any_size(found, token, other, size, is_first):
     members = [("data", found), ("pageToken", token)]
