@@ -19,7 +19,14 @@ from riskmodel.ingest.ss12000.attendance import build_attendance
 from riskmodel.ingest.ss12000.checks import find_missing_links, find_notices
 from riskmodel.ingest.ss12000.client import LiveSource, read_token
 from riskmodel.ingest.ss12000.fields import DELETABLE
-from riskmodel.ingest.ss12000.files import SOURCE, Notify, find_pages, stage_files, within
+from riskmodel.ingest.ss12000.files import (
+    SOURCE,
+    Notify,
+    find_broken_ends,
+    find_pages,
+    stage_files,
+    within,
+)
 from riskmodel.ingest.ss12000.joins import join
 from riskmodel.ingest.ss12000.specs import Ss12000Spec
 from riskmodel.ingest.ss12000.staging import Stage
@@ -128,16 +135,19 @@ def _stage(
         return _stage_live(spec, folder, forbidden, notify)
     assert spec.path is not None
     pages, findings = find_pages(spec.path, spec.endpoints)
+    findings += find_broken_ends(pages)
+    if findings:
+        raise_findings(findings)
     staged = {name: folder / f"{name}.entities" for name in pages}
     for number, (name, paths) in enumerate(pages.items()):
         stage = Stage(name, staged[name])
         try:
-            findings += [*stage_files(stage, name, paths, within(notify, number, len(pages)))]
+            findings += stage_files(stage, name, paths, within(notify, number, len(pages)))
         finally:
             stage.close()
         findings += stage.findings
-    if findings:
-        raise_findings(findings)
+        if findings:  # what comes after may take long to read
+            raise_findings(findings)
     return staged
 
 

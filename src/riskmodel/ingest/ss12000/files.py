@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import codecs
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from riskmodel.core.validation import suggest_name
@@ -17,6 +18,7 @@ SOURCE = "ss12000"
 Notify = Callable[[float], None]
 
 _CHUNK = 1 << 20
+_ENDS = 4096
 _NAMES = {name.casefold(): name for name in (*ENDPOINTS, *UNUSED_ENDPOINTS)}
 
 
@@ -104,6 +106,48 @@ def stage_files(
         yield ContractFinding(endpoint, "", rule, None, detail)
     if is_readable and not stage.is_complete:
         yield ContractFinding(endpoint, "", "last_page", None, "each page asks for another one")
+
+
+def find_broken_ends(pages: Mapping[str, Sequence[Path]]) -> list[ContractFinding]:
+    """Look at the beginning and end of every page, which takes no time even where it is long.
+
+    Parameters
+    ----------
+    pages : mapping of str to sequence of pathlib.Path
+        The files of each endpoint.
+
+    Returns
+    -------
+    list of ContractFinding
+        For each file that is missing, empty, cut off or clearly no JSON.
+    """
+    findings = []
+    for endpoint, paths in pages.items():
+        for path in paths:
+            rule, problem = _find_broken_end(path)
+            if problem:
+                findings.append(ContractFinding(endpoint, "", rule, None, f"{path.name} {problem}"))
+    return findings
+
+
+def _find_broken_end(path: Path) -> tuple[str, str]:
+    """Return why a file cannot be a page, by the rule it breaks; empty if that cannot be told."""
+    try:
+        if not path.is_file():
+            return "file", "is a folder" if path.is_dir() else "is no file"
+        with path.open("rb") as stream:
+            first = stream.read(_ENDS).removeprefix(codecs.BOM_UTF8).strip()
+            stream.seek(max(path.stat().st_size - _ENDS, 0))
+            last = stream.read(_ENDS).strip()
+    except OSError as error:
+        return "file", f"gives {type(error).__name__}"
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "encoding", "is not UTF-8"
+    if not last:
+        return "file", "is empty"
+    if first[:1] in {b"{", b"["} and last[-1:] not in {b"}", b"]"}:
+        return "json", "ends too early"
+    return "", ""
 
 
 def within(notify: Notify, number: int, n_parts: int) -> Notify:
