@@ -39,6 +39,31 @@ class StageContext:
     made_from: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage is given.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run's configuration, its paths absolute.
+    folder : RunFolder
+        Where the run keeps its artifacts.
+    project : pathlib.Path
+        The folder of the configuration file, where no key may lie.
+    progress : Progress
+        Who listens.
+    made_from : mapping, default {}
+        The inputs, settings and code that the stage's outputs follow from, as hashes.
+    """
+
+    config: RunConfig
+    folder: RunFolder
+    project: Path
+    progress: Progress
+    made_from: Mapping[str, Any] = field(default_factory=dict)
+
+
 def _is_not_live(_: RunConfig) -> bool:
     """Tell of a stage that all it reads is in files."""
     return False
@@ -62,7 +87,7 @@ class Stage:
         Does it and returns one line on what came of it.
     is_live : callable, optional
         Tells whether it reads what may have changed without leaving a trace here, and so is
-        never up to date.
+        never up to date; None for no.
     """
 
     name: str
@@ -70,7 +95,7 @@ class Stage:
     inputs: Callable[[RunConfig, RunFolder], Mapping[str, Path]]
     outputs: tuple[str, ...]
     run: Callable[[StageContext], str]
-    is_live: Callable[[RunConfig], bool] = _is_not_live
+    is_live: Callable[[RunConfig], bool] | None = None
 
 
 def run_stages(
@@ -106,7 +131,7 @@ def run_stages(
     for stage in stages:
         progress.start(stage.name)
         made_from = fingerprint(config, stage.settings, stage.inputs(config, folder))
-        is_fixed = not (force or stage.is_live(config))
+        is_fixed = not (force or (stage.is_live is not None and stage.is_live(config)))
         if is_fixed and is_up_to_date(folder, stage.name, made_from):
             progress.finish("up to date")
             continue
