@@ -39,31 +39,6 @@ class StageContext:
     made_from: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class StageContext:
-    """What a stage is given.
-
-    Parameters
-    ----------
-    config : RunConfig
-        The run's configuration, its paths absolute.
-    folder : RunFolder
-        Where the run keeps its artifacts.
-    project : pathlib.Path
-        The folder of the configuration file, where no key may lie.
-    progress : Progress
-        Who listens.
-    made_from : mapping, default {}
-        The inputs, settings and code that the stage's outputs follow from, as hashes.
-    """
-
-    config: RunConfig
-    folder: RunFolder
-    project: Path
-    progress: Progress
-    made_from: Mapping[str, Any] = field(default_factory=dict)
-
-
 def _is_not_live(_: RunConfig) -> bool:
     """Tell of a stage that all it reads is in files."""
     return False
