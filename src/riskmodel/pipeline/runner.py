@@ -39,11 +39,6 @@ class StageContext:
     made_from: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _is_not_live(_: RunConfig) -> bool:
-    """Tell of a stage that all it reads is in files."""
-    return False
-
-
 @dataclass(frozen=True)
 class Stage:
     """One stage: what it reads, what it makes and the function that does it.
