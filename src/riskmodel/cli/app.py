@@ -85,7 +85,7 @@ def simulate(
         str | None, typer.Option(help="Attendance by 'day' or by 'lesson'.")
     ] = None,
     table_format: Annotated[
-        str | None, typer.Option("--format", help="'parquet' or 'csv'.")
+        str | None, typer.Option("--format", help="'parquet', 'csv' or 'ss12000'.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed.")] = None,
 ) -> None:
@@ -127,9 +127,13 @@ def check_config(config: ConfigOption) -> None:
 @check_app.command("data")
 def check_data(config: ConfigOption) -> None:
     """Check the extracts against the data contract and report every finding."""
+    from riskmodel.cli.console import ConsoleProgress
     from riskmodel.pipeline.runs import check_extracts, load_run
 
-    print_line(check_extracts(load_run(config)))
+    run = load_run(config)
+    with ConsoleProgress() as progress:
+        report = check_extracts(run, progress)
+    print_line(report)
 
 
 @check_app.command("leakage")

@@ -22,6 +22,7 @@ from riskmodel.core.windows import SchoolCalendar
 from riskmodel.features.catalogue import list_catalogues, load_catalogue
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import FeatureSpec
+from riskmodel.ingest.ss12000.specs import DELIVERED, EVENTS
 
 SpecT = TypeVar("SpecT", bound=Spec)
 _DECLARED = "features.declared"
@@ -202,7 +203,9 @@ def _find_without_source(
     content: Mapping[str, Any], declared: Sequence[_Declared], schemas: Mapping[str, Table]
 ) -> Iterator[str]:
     """Yield a finding for each declared feature whose table has no file."""
-    sources = _get_mapping(content, "sources")
+    sources = list(_get_mapping(content, "sources"))
+    if content.get("ss12000"):
+        sources += [*DELIVERED, *EVENTS]
     for item in declared:
         table = item.spec.table
         if sources and table in schemas and table not in sources:

@@ -21,8 +21,9 @@ from riskmodel.fairness.specs import AuditSpec
 from riskmodel.features.catalogue import list_catalogues, load_catalogue
 from riskmodel.features.leakage_specs import LeakageSpec
 from riskmodel.features.specs import FeatureSpec
-from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec, SourceSpec
 from riskmodel.ingest.quality_specs import QualitySpec
+from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec, SourceSpec
+from riskmodel.ingest.ss12000.specs import DELIVERED, EVENTS, Ss12000Spec
 from riskmodel.models.specs import ModelSpec
 from riskmodel.privacy.anonymity_specs import AnonymitySpec
 from riskmodel.screening.specs import ScreeningSpec
@@ -142,6 +143,7 @@ class RunConfig(Spec):
     calendar: SchoolCalendar = SchoolCalendar()
     engine: EngineSpec = EngineSpec()
     sources: dict[str, SourceSpec] = Field(default_factory=dict)
+    ss12000: Ss12000Spec | None = None
     event_tables: dict[str, EventTableSpec] = Field(default_factory=dict)
     person_attributes: dict[str, Column] = Field(default_factory=dict)
     identities: IdentitySpec = IdentitySpec()
@@ -178,9 +180,11 @@ class RunConfig(Spec):
     @model_validator(mode="after")
     def _check_input(self) -> Self:
         """Demand one kind of input, complete."""
-        if (self.feature_table is None) == (not self.sources):
-            raise ValueError("give either `sources` (extracts) or `feature_table`, and not both")
-        if self.sources:
+        if (self.feature_table is None) == (not self.given_tables):
+            raise ValueError(
+                "give either `sources` or `ss12000` (extracts), or `feature_table`, and not both"
+            )
+        if self.given_tables:
             self._check_extracts()
         elif self.cohort is not None or self.features.select():
             raise ValueError(
@@ -194,7 +198,8 @@ class RunConfig(Spec):
             raise ValueError("`cohort` must be given with `sources`")
         if not self.features.select():
             raise ValueError("`features` must name a catalogue or declare at least one feature")
-        missing = sorted(set(find_needed_tables(self.cohort, self.sources)) - set(self.sources))
+        given = self.given_tables
+        missing = sorted(set(find_needed_tables(self.cohort, given)) - set(given))
         if missing:
             hint = " (or `grades`, for an outcome that a rule can compute)"
             raise ValueError(
@@ -239,6 +244,12 @@ class RunConfig(Spec):
     def split(self) -> TemporalSplit | CrossFittedSplit:
         """How training and test rows are told apart."""
         return self.cohort.split if self.cohort is not None else self.cross_fitting
+
+    @property
+    def given_tables(self) -> tuple[str, ...]:
+        """The tables that there may be rows for: from SS 12000, and from files."""
+        delivered = (*DELIVERED, *EVENTS) if self.ss12000 is not None else ()
+        return tuple(dict.fromkeys((*delivered, *self.sources)))
 
     @property
     def tables(self) -> dict[str, Table]:

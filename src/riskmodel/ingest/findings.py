@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from riskmodel.errors import DataContractError
 from riskmodel.privacy.disclosure import show_count
@@ -32,8 +32,21 @@ RULES: dict[str, str] = {
     "link_end": "an identity must have one successor",
     "link_cycle": "links must not lead back to where they began",
     "reference": "every person must be in the table of persons",
+    "endpoint": "files must be named after endpoints of SS 12000, and the needed ones be there",
+    "source": "the source must deliver every page",
+    "json": "a page must be whole and valid JSON",
+    "page": "a page must be as an endpoint of SS 12000 delivers it",
+    "last_page": "the last page of an endpoint must be there",
+    "field": "fields must be of the kind that SS 12000 states",
+    "link": "what it refers to must be delivered too",
 }
 """The rules of the contract, by their short names."""
+
+NOTICES: dict[str, str] = {
+    "enumeration": "values outside the standard's list were taken as they are",
+    "unlinked": "rows that refer to what was not delivered were left out",
+}
+"""What is reported without breaking the contract, by its short names."""
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +60,7 @@ class ContractFinding:
     column : str
         The column; empty where the finding concerns the whole table.
     rule : str
-        A key of `RULES`.
+        A key of `RULES`, or of `NOTICES` for what is merely reported.
     count : int or None
         How many rows break it; None where rows cannot be counted.
     detail : str, optional
@@ -93,7 +106,8 @@ class ContractFinding:
         where = f"{self.table}.{self.column}" if self.column else self.table
         detail = f" ({self.detail})" if self.detail else ""
         rows = "" if self.count is None else f": {show_count(self.count)} rows"
-        return f"{where}: {RULES[self.rule]}{detail}{rows}"
+        said = RULES.get(self.rule) or NOTICES[self.rule]
+        return f"{where}: {said}{detail}{rows}"
 
 
 @dataclass(frozen=True)
@@ -108,10 +122,13 @@ class DataContractReport:
         Rows of each table that belong to a person with a valid identifier and without
         protected identity. Rows read are not told: their difference would give away how many
         protected persons there are.
+    notices : tuple of ContractFinding
+        What should be known of the data though it breaks no rule.
     """
 
     findings: tuple[ContractFinding, ...]
     usable_rows: dict[str, int]
+    notices: tuple[ContractFinding, ...] = ()
 
     @property
     def is_kept(self) -> bool:
@@ -124,11 +141,12 @@ class DataContractReport:
         Returns
         -------
         dict
-            With `usable_rows` and `findings`.
+            With `usable_rows`, `findings` and `notices`.
         """
         return {
             "usable_rows": {name: show_count(rows) for name, rows in self.usable_rows.items()},
             "findings": [finding.to_dict() for finding in self.findings],
+            "notices": [notice.to_dict() for notice in self.notices],
         }
 
     def to_text(self) -> str:
@@ -137,10 +155,11 @@ class DataContractReport:
         Returns
         -------
         str
-            One line per table, then one per finding.
+            One line per table, then one per finding and notice.
         """
         lines = [f"{name}: {show_count(rows)} rows" for name, rows in self.usable_rows.items()]
-        return "\n".join([*lines, *(finding.to_text() for finding in self.findings)])
+        found = [finding.to_text() for finding in (*self.findings, *self.notices)]
+        return "\n".join([*lines, *found])
 
     def check(self) -> None:
         """Raise if the contract is broken.
@@ -154,7 +173,28 @@ class DataContractReport:
             raise_findings(self.findings)
 
 
-def raise_findings(findings: Iterable[ContractFinding]) -> None:
+def make_error(findings: Iterable[ContractFinding]) -> DataContractError:
+    """Return one error that holds every finding.
+
+    Parameters
+    ----------
+    findings : iterable of ContractFinding
+        At least one.
+
+    Returns
+    -------
+    DataContractError
+        To be raised.
+    """
+    lines = [finding.to_text() for finding in findings]
+    return DataContractError(
+        f"`sources` must keep to the data contract, got {len(lines)} finding(s). "
+        "Mend the extracts, or the mapping in the configuration.",
+        lines,
+    )
+
+
+def raise_findings(findings: Iterable[ContractFinding]) -> NoReturn:
     """Raise one error that holds every finding.
 
     Parameters
@@ -167,9 +207,4 @@ def raise_findings(findings: Iterable[ContractFinding]) -> None:
     DataContractError
         Always.
     """
-    lines = [finding.to_text() for finding in findings]
-    raise DataContractError(
-        f"`sources` must keep to the data contract, got {len(lines)} finding(s). "
-        "Mend the extracts, or the mapping in the configuration.",
-        lines,
-    )
+    raise make_error(findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,8 @@ def ingest_tables(
     tables: Mapping[str, Table],
     *,
     spec: IdentitySpec | None = None,
+    protected: Sequence[str] = (),
+    notices: Sequence[ContractFinding] = (),
 ) -> IngestedTables:
     """Read extracts and check that they keep to the data contract.
 
@@ -90,6 +92,11 @@ def ingest_tables(
         The schemas of all tables that there may be.
     spec : IdentitySpec, optional
         How identifiers are taken, and what becomes of those that are not valid.
+    protected : sequence of str, optional
+        Identifiers, as given, of persons whose identity is known to be protected beside those
+        that `persons` marks.
+    notices : sequence of ContractFinding, optional
+        What is known of the extracts already, for the report.
 
     Returns
     -------
@@ -117,7 +124,8 @@ def ingest_tables(
     links, found = _read_links(engine, cast.pop(LINKS, None), spec)
     findings += found
     counts = {name: count_identifiers(engine, rows, tables[name]) for name, rows in cast.items()}
-    identities = _identify(engine, cast, counts, links, spec)
+    marked = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
+    identities = _identify(counts, [*marked, *protected], links, spec)
     usable_rows: dict[str, int] = {}
     for name, rows in cast.items():
         findings += check_contract(engine, name, rows, tables[name])
@@ -125,7 +133,7 @@ def ingest_tables(
         findings += found if PERSONS in cast else []
         findings += find_invalid(name, tables[name], counts[name], identities, spec)
     kinds = {str(kind): int(n) for kind, n in identities[KIND].value_counts().sort_index().items()}
-    report = DataContractReport(tuple(findings), usable_rows)
+    report = DataContractReport(tuple(findings), usable_rows, tuple(notices))
     report.check()
     return IngestedTables(
         {name: rows.select(*tables[name].columns) for name, rows in cast.items()},
@@ -194,21 +202,20 @@ def _read_links(
 
 
 def _identify(
-    engine: Engine,
-    cast: Mapping[str, Any],
     counts: Mapping[str, pd.Series],
+    protected: Sequence[str],
     links: LinkedIdentities,
     spec: IdentitySpec,
 ) -> pd.DataFrame:
     """Bring all identifiers to one form, and say who is a person and who is protected."""
-    given = pd.Index(sorted(set().union(*(rows.index for rows in counts.values()))), dtype="str")
+    found = set(protected).union(*(rows.index for rows in counts.values()))
+    given = pd.Index(sorted(found), dtype="str")
     frame = pd.DataFrame(index=given)
     frame[IDENTITY], frame[KIND] = classify_identifiers(
         given.to_series(), local_only=spec.all_local, keep_invalid=spec.invalid == "keep_local"
     )
     persons = counts[PERSONS].index if PERSONS in counts else given[:0]
     frame = apply_links(frame, links, persons)
-    protected = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
     for column, members in ((IS_PERSON, persons), (IS_PROTECTED, protected)):
         identities = frame.loc[frame.index.isin(members), IDENTITY].dropna()
         frame[column] = frame[IDENTITY].isin(identities)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,7 +25,8 @@ from riskmodel.features.specs import feature_infos
 from riskmodel.ingest.feature_table import read_feature_table
 from riskmodel.ingest.findings import DataContractReport
 from riskmodel.ingest.pseudonymise import forget_identities, pseudonymise_tables
-from riskmodel.ingest.stage import ingest_tables
+from riskmodel.ingest.ss12000.delivery import open_delivery
+from riskmodel.ingest.stage import IngestedTables, ingest_tables
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import Progress
@@ -50,13 +53,46 @@ def find_key(context: StageContext) -> PseudonymKey:
     return load_key(spec.key_file, spec.key_variable, forbidden=forbidden)
 
 
-def check_contract(config: RunConfig) -> DataContractReport:
+@contextmanager
+def _open_extracts(
+    config: RunConfig, project: Path, notify: Callable[[float], None]
+) -> Iterator[tuple[Engine, IngestedTables]]:
+    """Open an engine, and in it all extracts: those delivered by SS 12000, and the files."""
+    with (
+        open_engine(config.engine.embedded) as engine,
+        open_delivery(
+            engine,
+            config.ss12000,
+            config.tables,
+            temporary_folder=config.engine.temporary_folder,
+            forbidden=[config.out, project],
+            notify=notify,
+        ) as delivery,
+    ):
+        yield (
+            engine,
+            ingest_tables(
+                engine,
+                delivery.sources | config.sources,
+                config.tables,
+                spec=config.identities,
+                protected=delivery.protected,
+                notices=delivery.notices,
+            ),
+        )
+
+
+def check_contract(config: RunConfig, project: Path, progress: Progress) -> DataContractReport:
     """Check the extracts against the data contract, without writing anything.
 
     Parameters
     ----------
     config : RunConfig
         Names the extracts.
+    project : pathlib.Path
+        The folder of the configuration file, where no token may lie.
+    progress : Progress
+        Who listens.
 
     Returns
     -------
@@ -68,8 +104,8 @@ def check_contract(config: RunConfig) -> DataContractReport:
     DataContractError
         With every finding.
     """
-    with open_engine(config.engine.embedded) as engine:
-        return ingest_tables(engine, config.sources, config.tables, spec=config.identities).report
+    with _open_extracts(config, project, progress.advance) as (_, ingested):
+        return ingested.report
 
 
 def pseudonymise(context: StageContext) -> str:
@@ -87,11 +123,12 @@ def pseudonymise(context: StageContext) -> str:
     """
     config, folder = context.config, context.folder
     key = find_key(context)
-    with open_engine(config.engine.embedded) as engine:
-        ingested = ingest_tables(engine, config.sources, config.tables, spec=config.identities)
-        context.progress.advance(0.3)
+    advance = context.progress.advance
+    with _open_extracts(config, context.project, lambda share: advance(0.3 * share)) as opened:
+        engine, ingested = opened
+        advance(0.3)
         tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
-        context.progress.advance(0.5)
+        advance(0.5)
         _write_tables(engine, folder, tables.tables, context.progress)
         forget_identities(engine)
     content = ingested.report.to_dict() | tables.report.to_dict()

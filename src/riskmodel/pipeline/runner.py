@@ -55,6 +55,9 @@ class Stage:
         The artifacts that it makes.
     run : callable
         Does it and returns one line on what came of it.
+    is_live : callable, optional
+        Tells whether it reads what may have changed without leaving a trace here, and so is
+        never up to date; None for no.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Stage:
     inputs: Callable[[RunConfig, RunFolder], Mapping[str, Path]]
     outputs: tuple[str, ...]
     run: Callable[[StageContext], str]
+    is_live: Callable[[RunConfig], bool] | None = None
 
 
 def run_stages(
@@ -97,7 +101,8 @@ def run_stages(
     for stage in stages:
         progress.start(stage.name)
         made_from = fingerprint(config, stage.settings, stage.inputs(config, folder))
-        if not force and is_up_to_date(folder, stage.name, made_from):
+        is_fixed = not (force or (stage.is_live is not None and stage.is_live(config)))
+        if is_fixed and is_up_to_date(folder, stage.name, made_from):
             progress.finish("up to date")
             continue
         forget_stage(folder, stage.name)

@@ -138,13 +138,15 @@ def _select(stages: Sequence[Stage], names: Sequence[str]) -> list[Stage]:
     return [by_name[name] for name in names]
 
 
-def check_extracts(run: Run) -> str:
+def check_extracts(run: Run, progress: Progress) -> str:
     """Check a run's input against the data contract.
 
     Parameters
     ----------
     run : Run
         The configuration.
+    progress : Progress
+        Who listens.
 
     Returns
     -------
@@ -158,7 +160,10 @@ def check_extracts(run: Run) -> str:
         )
     from riskmodel.pipeline.data import check_contract
 
-    return check_contract(run.config).to_text()
+    progress.start("check data")
+    report = check_contract(run.config, run.project, progress)
+    progress.finish("")
+    return report.to_text()
 
 
 def check_features(run: Run, progress: Progress, *, everything: bool = False) -> LeakageReport:

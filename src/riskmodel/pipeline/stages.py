@@ -102,11 +102,18 @@ def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
     """Return the extracts, or the ready table, as inputs."""
     if config.feature_table is not None:
         return {"feature_table": config.feature_table.path}
-    return {
+    delivered = config.ss12000.path if config.ss12000 is not None else None
+    pages = {} if delivered is None else {"ss12000": delivered}
+    return pages | {
         name if number == 0 else f"{name}_{number}": path
         for name, source in config.sources.items()
         for number, path in enumerate(source.paths)
     }
+
+
+def _has_live_source(config: RunConfig) -> bool:
+    """Tell whether extracts come over the network."""
+    return config.ss12000 is not None and config.ss12000.url is not None
 
 
 def _find_cohort_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
@@ -133,10 +140,11 @@ def _find_screen_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Pa
 _FROM_EXTRACTS = (
     Stage(
         "pseudonymise",
-        ("sources", "event_tables", "person_attributes", "identities", "pseudonyms"),
+        ("sources", "ss12000", "event_tables", "person_attributes", "identities", "pseudonyms"),
         _find_sources,
         (artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
         _pseudonymise,
+        _has_live_source,
     ),
     Stage(
         "quality",

@@ -140,7 +140,9 @@ def load_key(
     """
     text = os.environ.get(key_variable, "").strip() if key_variable else ""
     if key_file is not None and (key_file.exists() or not text):
-        return _parse_key(_read_key_file(key_file, forbidden), f"the file {key_file.name}")
+        return _parse_key(
+            read_secret_file(key_file, forbidden, name="key_file"), f"the file {key_file.name}"
+        )
     if not text:
         where = f"neither a key file nor a value in {key_variable}" if key_variable else "none"
         raise PrivacyError(
@@ -150,38 +152,60 @@ def load_key(
     return _parse_key(text, f"the variable {key_variable}")
 
 
-def _read_key_file(path: Path, forbidden: Sequence[Path]) -> str:
-    """Return the text of a key file that lies in a fit place with fit rights."""
-    _check_place(path, forbidden)
+def read_secret_file(path: Path, forbidden: Sequence[Path], *, name: str) -> str:
+    """Read a small text file that holds something secret.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file. Only its owner may be able to read it (checked where the system has POSIX
+        modes).
+    forbidden : sequence of pathlib.Path
+        Folders that the file must not lie in, because they may be shared.
+    name : str
+        What the configuration calls the file.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Raises
+    ------
+    PrivacyError
+        If the file is not there, lies in an unfit place, could be read by others, or is no
+        small text. The message never holds any part of the text.
+    """
+    _check_place(path, forbidden, name)
     try:
-        _check_mode(path)
+        _check_mode(path, name)
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise PrivacyError(
-                f"`key_file` must be a small text file, got {path.name} with more than "
-                f"{_MAX_FILE_BYTES} bytes. Name the file that `riskmodel keygen` made."
+                f"`{name}` must be a small text file, got {path.name} with more than "
+                f"{_MAX_FILE_BYTES} bytes. Check the path."
             )
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise PrivacyError(
-            f"`key_file` must be a readable file, got {type(error).__name__} for {path.name}. "
-            "Check the path and the rights, or make a key with `riskmodel keygen`."
+            f"`{name}` must be a readable file, got {type(error).__name__} for {path.name}. "
+            "Check the path and the rights, or make the file anew (a key with `riskmodel keygen`)."
         ) from None
     except UnicodeDecodeError:
         raise PrivacyError(
-            f"`key_file` must hold text, got other bytes in {path.name}. "
-            "Store the key in hexadecimal or base64."
+            f"`{name}` must hold text, got other bytes in {path.name}. "
+            "Store a key in hexadecimal or base64, a token as it is."
         ) from None
 
 
-def _check_place(path: Path, forbidden: Sequence[Path]) -> None:
-    """Refuse a key file inside a folder that may be shared."""
+def _check_place(path: Path, forbidden: Sequence[Path], name: str) -> None:
+    """Refuse a secret file inside a folder that may be shared."""
     places = _find_places(path)
     for folder in forbidden:
         roots = _find_places(folder)
         if any(place.is_relative_to(root) for place in places for root in roots):
             raise PrivacyError(
-                f"`key_file` must lie outside {folder.name or folder}, got {path.name} inside "
-                "it. Move the key where neither the project nor the results are kept."
+                f"`{name}` must lie outside {folder.name or folder}, got {path.name} inside "
+                "it. Move it where neither the project nor the results are kept."
             )
 
 
@@ -190,12 +214,12 @@ def _find_places(path: Path) -> set[Path]:
     return {Path(os.path.normpath(path.absolute())), path.resolve()}
 
 
-def _check_mode(path: Path) -> None:
-    """Refuse a key file that others than its owner may read, where modes exist."""
+def _check_mode(path: Path, name: str) -> None:
+    """Refuse a secret file that others than its owner may read, where modes exist."""
     if os.name == "posix" and path.stat().st_mode & _SHARED_MODES:
         raise PrivacyError(
-            f"`key_file` must be readable by its owner alone, got shared rights on {path.name}. "
-            "Run `chmod 600` on it, and make a new key if others may have read it."
+            f"`{name}` must be readable by its owner alone, got shared rights on {path.name}. "
+            "Run `chmod 600` on it, and replace its content if others may have read it."
         )
 
 

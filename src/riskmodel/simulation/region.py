@@ -46,6 +46,7 @@ from riskmodel.simulation.performance import (
 )
 from riskmodel.simulation.records import enrolment_rows, outcome_rows, person_rows, truth_rows
 from riskmodel.simulation.spec import COMPULSORY_YEARS, UPPER_SECONDARY_OFFSET, SimulationSpec
+from riskmodel.simulation.ss12000 import replace_by_pages
 from riskmodel.simulation.writer import ExtractWriter, canonical_table, open_writer, truth_table
 
 EXTRACTS = "extracts"
@@ -164,7 +165,7 @@ def simulate_region(
         write_atomically(folder / TRUTH) as truth_folder,
         write_atomically(folder / EXTRACTS) as extract_folder,
         open_writer(truth_folder, "parquet") as truth,
-        open_writer(extract_folder, spec.table_format) as extracts,
+        open_writer(extract_folder, "csv" if spec.table_format == "csv" else "parquet") as extracts,
     ):
         n_blocks = -(-spec.n_pupils // PUPILS_PER_BLOCK)
         for block in range(n_blocks):
@@ -175,6 +176,8 @@ def simulate_region(
             folder, spec.n_pupils, dict(extracts.counts), counts.to_rows(world.margins)
         )
         write_json(truth_folder / "margins.json", summary.to_dict())
+    if spec.table_format == "ss12000":
+        replace_by_pages(folder / EXTRACTS)
     return summary
 
 

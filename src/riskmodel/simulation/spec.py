@@ -33,7 +33,7 @@ class SimulationSpec(Spec):
     extract_date: date = date(2026, 11, 15)
     granularity: Literal["day", "lesson"] = "day"
     attendance_grades: tuple[int, ...] = (8, 9, 11)
-    table_format: Literal["parquet", "csv"] = "parquet"
+    table_format: Literal["parquet", "csv", "ss12000"] = "parquet"
 
     @model_validator(mode="after")
     def _check_cohorts(self) -> Self:
