@@ -38,7 +38,7 @@ RULES: dict[str, str] = {
     "page": "a page must be as an endpoint of SS 12000 delivers it",
     "last_page": "the last page of an endpoint must be there",
     "field": "fields must be of the kind that SS 12000 states",
-    "link": "what it refers to must be delivered too",
+    "undelivered": "what it refers to must be delivered too",
 }
 """The rules of the contract, by their short names."""
 

@@ -42,7 +42,7 @@ def find_missing_links(engine: Engine, entities: Entities) -> list[ContractFindi
             key = rows.select(key=rows[column]["id"])
             rows = join(key, entities[target], "semi", key="id")
         if target not in entities or not _count(engine, rows):
-            findings.append(ContractFinding(name, column, "link", None, f"none in {target}"))
+            findings.append(ContractFinding(name, column, "undelivered", None, f"none in {target}"))
     return findings
 
 
