@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import riskmodel
-from riskmodel.cli import quality
+from riskmodel.cli import keyholder, quality
 from riskmodel.cli.console import print_error, print_line
 from riskmodel.cli.init import init
 from riskmodel.errors import RiskmodelError, UsageError
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 check_app = typer.Typer(help="Check a configuration, its data, or finished artifacts.")
 app.add_typer(check_app, name="check", no_args_is_help=True)
+keyholder.register(app, check_app)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The run's configuration file (YAML).")

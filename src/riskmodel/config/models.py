@@ -38,12 +38,53 @@ class LegalBasis(Spec):
     reference: str = Field(min_length=2)
 
 
+class LinkageSpec(Spec):
+    """Where the key is that joins sources with keys of their own, and does nothing else."""
+
+    key_file: Path | None = None
+    key_variable: str | None = "RISKMODEL_LINKAGE_KEY"
+
+
+class SourceKeySpec(Spec):
+    """Where a source's own key is, and what its pseudonyms are for."""
+
+    domain: str = Field(min_length=1)
+    key_file: Path | None = None
+    key_variable: str | None = None
+
+    @model_validator(mode="after")
+    def _check_key(self) -> Self:
+        """Demand a key."""
+        if self.key_file is None and self.key_variable is None:
+            raise ValueError("give `key_file` or `key_variable`")
+        return self
+
+
 class PseudonymSpec(Spec):
-    """Where the key of the pseudonyms is, outside the project, and what it is used for."""
+    """Where the key of the pseudonyms is, outside the project, and what it is used for.
+
+    `sources` names tables whose pseudonyms are made with a key and for a domain of their own;
+    whoever lacks the key of `linkage` cannot join them to the others. `forgotten` is the file
+    that remembers who must be left out; by default it is in the run's folder. Name one that
+    all runs share, so that a person who was forgotten once stays so.
+    """
 
     key_file: Path | None = None
     key_variable: str | None = "RISKMODEL_KEY"
     domain: str = Field(default="riskmodel", min_length=1)
+    sources: dict[str, SourceKeySpec] = Field(default_factory=dict)
+    linkage: LinkageSpec | None = None
+    forgotten: Path | None = None
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        """Demand a linkage key with sources, and a domain for each."""
+        if bool(self.sources) != (self.linkage is not None):
+            raise ValueError("`sources` and `linkage` belong together: give both or neither")
+        domains = [self.domain, *(source.domain for source in self.sources.values())]
+        if len(set(domains)) < len(domains):
+            raise ValueError("each source must have a `domain` of its own")
+        return self
 
 
 class EventTableSpec(Spec):
@@ -186,6 +227,8 @@ class RunConfig(Spec):
             )
         if self.given_tables:
             self._check_extracts()
+        elif self.pseudonyms.sources:
+            raise ValueError("`pseudonyms.sources` belongs to `sources`; a table has one key")
         elif self.cohort is not None or self.features.select():
             raise ValueError(
                 "`cohort` and `features` belong to `sources`; a `feature_table` has its own"
@@ -208,6 +251,7 @@ class RunConfig(Spec):
             )
         findings = [
             *self._find_unknown_attributes(),
+            *self._find_unknown_keys(),
             *(f"cohort.{text}" for text in find_date_errors(self.cohort, self.calendar)),
             *self._find_unknown_list(self.cohort),
         ]
@@ -221,6 +265,16 @@ class RunConfig(Spec):
         return [
             f"privacy.quasi_identifiers: there is no '{name}'.{suggest_name(name, known)}"
             for name in self.privacy.quasi_identifiers
+            if name not in known
+        ]
+
+    def _find_unknown_keys(self) -> list[str]:
+        """Return a finding for each key of a table that is not read, or is all persons."""
+        known = [name for name in self.sources if name != "persons"]
+        return [
+            f"pseudonyms.sources: '{name}' must be a table of `sources` other than persons."
+            f"{suggest_name(name, known)}"
+            for name in self.pseudonyms.sources
             if name not in known
         ]
 

@@ -61,6 +61,15 @@ class Table(Spec):
 SECURITY_NONE = "Ingen"
 """The value of `security_marking` of a person whose identity is not protected."""
 
+SECURITY_MARKINGS = (
+    "Sekretessmarkering",
+    "Skyddad folkbokföring",
+    "Kvarskrivning",
+    "Fingerade personuppgifter",
+)
+"""The markings of a protected identity: the two of SS 12000, the one that skyddad folkbokföring
+replaced in 2019, and that of a register which knows of an assumed identity (most do not)."""
+
 _ID = Column(type="string", required=True)
 _KNOWN = Column(type="date")
 _MINUTES = Column(type="number", minimum=0, maximum=100_000)
@@ -76,7 +85,7 @@ TABLES: dict[str, Table] = {
             "parental_education": Column(type="string"),
             "security_marking": Column(
                 type="string",
-                allowed=(SECURITY_NONE, "Sekretessmarkering", "Skyddad folkbokföring"),
+                allowed=(SECURITY_NONE, *SECURITY_MARKINGS),
             ),
         },
         unique=("person_id",),

@@ -33,4 +33,5 @@ IDENTITIES = RESERVED + "identities"
 """The engine's table of identifiers."""
 
 SUBJECTS = RESERVED + "subjects"
-"""The engine's table of identifiers with their pseudonyms."""
+"""The engine's table of identifiers with their pseudonyms; for a source with a key of its own,
+followed by the source's name."""

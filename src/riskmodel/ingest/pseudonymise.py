@@ -28,12 +28,39 @@ from riskmodel.ingest.stage import PERSONS, IngestedTables
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.privacy.identities import PROVIDER_SEPARATOR
 from riskmodel.privacy.keys import PseudonymKey
+from riskmodel.privacy.linkage import seal_links
 from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 from riskmodel.privacy.pseudonyms import pseudonymise_ids
 
 _LARGEST_WHOLE = 2**31 - 1
 _MIN_DISTINCTIVE = 8
 _UNUSABLE_KINDS = ("invalid_date", "invalid_check_digit", "missing")
+
+
+@dataclass(frozen=True)
+class DomainKey:
+    """A key and what its pseudonyms are for.
+
+    Parameters
+    ----------
+    key : PseudonymKey
+        The secret.
+    domain : str
+        Those of two domains cannot be linked without the key.
+    """
+
+    key: PseudonymKey
+    domain: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return what the manifest tells of it.
+
+        Returns
+        -------
+        dict
+            `key_id` and `domain`.
+        """
+        return {"key_id": self.key.key_id, "domain": self.domain}
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +134,12 @@ def _show_counts(counts: Mapping[str, int]) -> dict[str, str]:
 
 
 def pseudonymise_tables(
-    engine: Engine, ingested: IngestedTables, key: PseudonymKey, *, domain: str
+    engine: Engine,
+    ingested: IngestedTables,
+    key: PseudonymKey,
+    *,
+    domain: str,
+    own: Mapping[str, DomainKey] | None = None,
 ) -> PseudonymisedTables:
     """Replace every identifier by a pseudonym, and drop what could stand for one.
 
@@ -121,6 +153,8 @@ def pseudonymise_tables(
         The secret.
     domain : str
         What the pseudonyms are for; those of two domains cannot be linked without the key.
+    own : mapping of str to DomainKey, optional
+        Tables whose pseudonyms are made with a key and for a domain of their own.
 
     Returns
     -------
@@ -143,10 +177,14 @@ def pseudonymise_tables(
     or with `forget_identities`. Rows are ordered by all columns, so that the same extracts in
     any order give the same bytes; sorting takes about half of the time.
     """
-    subjects, n_subjects, n_protected = _register_subjects(engine, ingested, key, domain)
+    main, n_subjects, n_protected = _register_subjects(engine, ingested, key, domain, SUBJECTS)
+    apart = {
+        name: _register_subjects(engine, ingested, one.key, one.domain, SUBJECTS + name)[0]
+        for name, one in (own or {}).items()
+    }
     tables = {}
     for name, rows in ingested.tables.items():
-        schema = ingested.schemas[name]
+        schema, subjects = ingested.schemas[name], apart.get(name, main)
         joined = rows.join(subjects, rows[schema.person] == subjects[RAW])
         if name == PERSONS:
             joined = joined.filter(joined[IS_CURRENT])
@@ -164,6 +202,32 @@ def pseudonymise_tables(
     return PseudonymisedTables(ordered, report)
 
 
+def find_left_out(
+    engine: Engine, ingested: IngestedTables, key: PseudonymKey, *, domain: str
+) -> frozenset[str]:
+    """Return the pseudonyms of the persons who are left out, so that older rows can go too.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine of the tables.
+    ingested : IngestedTables
+        The checked extracts.
+    key : PseudonymKey
+        The secret.
+    domain : str
+        What the pseudonyms are for.
+
+    Returns
+    -------
+    frozenset of str
+        Of those with a protected identity and those who were forgotten. Never written.
+    """
+    frame = engine.to_pandas(ingested.identities)
+    gone = frame.loc[frame[IS_PROTECTED] & frame[IDENTITY].notna(), IDENTITY].drop_duplicates()
+    return frozenset(pseudonymise_ids(gone, key, domain=domain))
+
+
 def forget_identities(engine: Engine) -> None:
     """Drop the tables that tie identifiers to persons and pseudonyms.
 
@@ -172,12 +236,59 @@ def forget_identities(engine: Engine) -> None:
     engine : Engine
         The engine of the tables. What it has not yet written can then no longer be computed.
     """
-    for name in (SUBJECTS, IDENTITIES):
-        engine.connection.con.execute(f'DROP TABLE IF EXISTS "{name}"')
+    run = engine.connection.con.execute
+    held = [name for (name,) in run("SELECT table_name FROM duckdb_tables()").fetchall()]
+    for name in held:
+        if name == IDENTITIES or name.startswith(SUBJECTS):
+            quoted = name.replace('"', '""')
+            run(f'DROP TABLE "{quoted}"')
+
+
+def link_sources(
+    engine: Engine,
+    ingested: IngestedTables,
+    main: DomainKey,
+    own: Mapping[str, DomainKey],
+    linkage: PseudonymKey,
+) -> pd.DataFrame:
+    """Return the sealed links between the pseudonyms of the run and those of single sources.
+
+    Parameters
+    ----------
+    engine : Engine
+        The engine of the tables.
+    ingested : IngestedTables
+        The checked extracts.
+    main : DomainKey
+        What the other tables' pseudonyms are made with.
+    own : mapping of str to DomainKey
+        What those of single tables are made with.
+    linkage : PseudonymKey
+        Seals the links.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `riskmodel.privacy.linkage.LINK_COLUMNS`, by source.
+    """
+    frame = engine.to_pandas(ingested.identities)
+    usable = frame[frame[IDENTITY].notna() & frame[IS_PERSON] & ~frame[IS_PROTECTED]]
+    identities = usable[IDENTITY].drop_duplicates()
+    pseudonyms = pseudonymise_ids(identities, main.key, domain=main.domain)
+    links = [
+        seal_links(
+            pseudonyms,
+            pseudonymise_ids(identities, one.key, domain=one.domain),
+            linkage,
+            source=name,
+        )
+        for name, one in sorted(own.items())
+    ]
+    return pd.concat(links, ignore_index=True)
 
 
 def _register_subjects(
-    engine: Engine, ingested: IngestedTables, key: PseudonymKey, domain: str
+    engine: Engine, ingested: IngestedTables, key: PseudonymKey, domain: str, name: str
 ) -> tuple[Any, int, int]:
     """Give each usable identity a pseudonym and its rank; count subjects and protected ones."""
     frame = engine.to_pandas(ingested.identities)
@@ -197,7 +308,7 @@ def _register_subjects(
             IS_CURRENT: usable[IS_CURRENT],
         }
     )
-    return engine.register(subjects, SUBJECTS), len(identities), n_protected
+    return engine.register(subjects, name), len(identities), n_protected
 
 
 def _reshape(name: str, joined: Any, schema: Table) -> Any:

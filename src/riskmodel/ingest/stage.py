@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,9 @@ from riskmodel.privacy.identities import classify_identifiers
 PERSONS = "persons"
 """The table that says who there is."""
 
+FindForgotten = Callable[[pd.Series], pd.Series]
+"""Tells which identities belong to persons who must be left out."""
+
 
 @dataclass(frozen=True, repr=False)
 class IngestedTables:
@@ -79,6 +82,7 @@ def ingest_tables(
     spec: IdentitySpec | None = None,
     protected: Sequence[str] = (),
     notices: Sequence[ContractFinding] = (),
+    find_forgotten: FindForgotten | None = None,
 ) -> IngestedTables:
     """Read extracts and check that they keep to the data contract.
 
@@ -97,6 +101,8 @@ def ingest_tables(
         that `persons` marks.
     notices : sequence of ContractFinding, optional
         What is known of the extracts already, for the report.
+    find_forgotten : callable, optional
+        Takes identities in their normal form and tells which to leave out, as protected ones.
 
     Returns
     -------
@@ -126,6 +132,10 @@ def ingest_tables(
     counts = {name: count_identifiers(engine, rows, tables[name]) for name, rows in cast.items()}
     marked = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
     identities = _identify(counts, [*marked, *protected], links, spec)
+    if find_forgotten is not None:
+        usable = identities.loc[identities[IS_PERSON] & ~identities[IS_PROTECTED], IDENTITY]
+        gone = usable[find_forgotten(usable).to_numpy()]
+        identities[IS_PROTECTED] |= identities[IDENTITY].isin(gone)
     usable_rows: dict[str, int] = {}
     for name, rows in cast.items():
         findings += check_contract(engine, name, rows, tables[name])

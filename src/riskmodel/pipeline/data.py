@@ -24,38 +24,40 @@ from riskmodel.features.schemas import feature_schemas
 from riskmodel.features.specs import feature_infos
 from riskmodel.ingest.feature_table import read_feature_table
 from riskmodel.ingest.findings import DataContractReport
-from riskmodel.ingest.pseudonymise import forget_identities, pseudonymise_tables
+from riskmodel.ingest.pseudonymise import (
+    find_left_out,
+    forget_identities,
+    link_sources,
+    pseudonymise_tables,
+)
 from riskmodel.ingest.ss12000.delivery import open_delivery
-from riskmodel.ingest.stage import IngestedTables, ingest_tables
+from riskmodel.ingest.stage import FindForgotten, IngestedTables, ingest_tables
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.keys import (
+    find_forgotten_file,
+    load_keys,
+    load_linkage_key,
+    load_main_key,
+)
 from riskmodel.pipeline.progress import Progress
+from riskmodel.pipeline.removal import remove_left_out
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.privacy.disclosure import DEFAULT_LIMIT, round_count, show_count, show_share
-from riskmodel.privacy.keys import PseudonymKey, load_key
+from riskmodel.privacy.keys import PseudonymKey
+from riskmodel.privacy.linkage import open_links
+from riskmodel.privacy.pseudonyms import pseudonymise_ids
+from riskmodel.privacy.tombstones import is_forgotten, read_tombstones
 
-
-def find_key(context: StageContext) -> PseudonymKey:
-    """Load the key of the pseudonyms, which may not lie in the project or the run's folder.
-
-    Parameters
-    ----------
-    context : StageContext
-        The run.
-
-    Returns
-    -------
-    PseudonymKey
-        The key.
-    """
-    spec = context.config.pseudonyms
-    forbidden = [context.folder.root, context.project]
-    return load_key(spec.key_file, spec.key_variable, forbidden=forbidden)
+_MAIN, _OWN = "linked_main", "linked_own"
 
 
 @contextmanager
 def _open_extracts(
-    config: RunConfig, project: Path, notify: Callable[[float], None]
+    config: RunConfig,
+    project: Path,
+    notify: Callable[[float], None],
+    find_forgotten: FindForgotten | None = None,
 ) -> Iterator[tuple[Engine, IngestedTables]]:
     """Open an engine, and in it all extracts: those delivered by SS 12000, and the files."""
     with (
@@ -78,6 +80,7 @@ def _open_extracts(
                 spec=config.identities,
                 protected=delivery.protected,
                 notices=delivery.notices,
+                find_forgotten=find_forgotten,
             ),
         )
 
@@ -122,18 +125,46 @@ def pseudonymise(context: StageContext) -> str:
         How many tables and rows were written.
     """
     config, folder = context.config, context.folder
-    key = find_key(context)
+    keys = load_keys(config, context.project)
+    key = keys.main.key
     advance = context.progress.advance
-    with _open_extracts(config, context.project, lambda share: advance(0.3 * share)) as opened:
-        engine, ingested = opened
+    with _open_extracts(
+        config,
+        context.project,
+        lambda share: advance(0.3 * share),
+        find_forgotten=_make_finder(context, key),
+    ) as (engine, ingested):
         advance(0.3)
-        tables = pseudonymise_tables(engine, ingested, key, domain=config.pseudonyms.domain)
+        gone = find_left_out(engine, ingested, key, domain=config.pseudonyms.domain)
+        removal = remove_left_out(config, gone, key)
+        tables = pseudonymise_tables(
+            engine, ingested, key, domain=config.pseudonyms.domain, own=keys.own
+        )
         advance(0.5)
         _write_tables(engine, folder, tables.tables, context.progress)
+        if keys.linkage is None:
+            folder.path(artifacts.LINKS).unlink(missing_ok=True)
+        else:
+            links = link_sources(engine, ingested, keys.main, keys.own, keys.linkage)
+            _write_frame(folder, artifacts.LINKS, links)
         forget_identities(engine)
-    content = ingested.report.to_dict() | tables.report.to_dict()
+    content = ingested.report.to_dict() | tables.report.to_dict() | keys.to_dict()
     write_json(folder.path(artifacts.DATA_REPORT), content)
-    return f"{len(tables.tables)} tables, {content['subjects']} pupils"
+    note = f"{len(tables.tables)} tables, {content['subjects']} pupils"
+    return f"{note}; pupils who are now left out were taken out of results" if removal else note
+
+
+def _make_finder(context: StageContext, key: PseudonymKey) -> FindForgotten | None:
+    """Return what tells which identities were forgotten; None where nobody was."""
+    tombstones = read_tombstones(find_forgotten_file(context.config, context.folder))
+    if not tombstones.get(key.key_id):
+        return None
+
+    def find(identities: pd.Series) -> pd.Series:
+        pseudonyms = pseudonymise_ids(identities, key, domain=context.config.pseudonyms.domain)
+        return is_forgotten(pseudonyms, key, tombstones)
+
+    return find
 
 
 def _write_tables(
@@ -162,14 +193,19 @@ def import_table(context: StageContext) -> str:
     """
     spec, folder = context.config.feature_table, context.folder
     assert spec is not None
-    key = find_key(context) if spec.id_column is not None else None
+    key = load_main_key(context.config, context.project) if spec.id_column is not None else None
     table = read_feature_table(spec, key, domain=context.config.pseudonyms.domain)
+    gone = pd.Series(False, index=table.labels.index)
+    if key is not None:
+        tombstones = read_tombstones(find_forgotten_file(context.config, folder))
+        gone = is_forgotten(table.labels["subject_id"], key, tombstones)
+        remove_left_out(context.config, frozenset(), key)
     for name, frame in (
         (artifacts.FEATURES, table.features),
         (artifacts.LABELS, table.labels),
         (artifacts.SUBJECTS, table.subjects),
     ):
-        _write_frame(folder, name, frame)
+        _write_frame(folder, name, frame[~gone].reset_index(drop=True))
     write_json(folder.path(artifacts.FEATURE_INFO), [])
     return f"{show_count(len(table.features))} rows, {table.features.shape[1] - 2} features"
 
@@ -180,23 +216,40 @@ def _write_frame(folder: RunFolder, name: str, frame: pd.DataFrame) -> None:
         frame.to_parquet(partial, index=False)
 
 
-def read_tables(engine: Engine, folder: RunFolder) -> dict[str, Any]:
-    """Open the pseudonymised tables.
+def read_tables(engine: Engine, context: StageContext) -> dict[str, Any]:
+    """Open the pseudonymised tables, those with keys of their own joined by the linkage key.
 
     Parameters
     ----------
     engine : Engine
         Where to open them.
-    folder : RunFolder
-        The run's folder.
+    context : StageContext
+        The run.
 
     Returns
     -------
     dict of str to ibis.Table
-        By name.
+        By name. What a table with a key of its own is joined by lives in the engine alone.
     """
+    folder = context.folder
     place = folder.require(artifacts.PSEUDONYMISED, made_by="pseudonymise")
-    return {path.stem: engine.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
+    tables = {path.stem: engine.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
+    linkage = load_linkage_key(context.config, context.project)
+    apart = [name for name in context.config.pseudonyms.sources if name in tables]
+    if linkage is None or not apart:
+        return tables
+    links = pd.read_parquet(folder.require(artifacts.LINKS, made_by="pseudonymise"))
+    subjects = pd.read_parquet(folder.path(artifacts.SUBJECTS), columns=["subject_id"])
+    main = subjects["subject_id"]
+    for name in apart:
+        own = open_links(links, main, linkage, source=name)
+        joined_by = pd.DataFrame({_MAIN: main, _OWN: own}).dropna()
+        pairs = engine.register(joined_by, f"linked_{name}")
+        rows = tables[name]
+        joined = rows.join(pairs, rows["subject_id"] == pairs[_OWN])
+        columns = {column: joined[column] for column in rows.columns}
+        tables[name] = joined.select(**(columns | {"subject_id": joined[_MAIN]}))
+    return tables
 
 
 def cohort(context: StageContext) -> str:
@@ -215,7 +268,7 @@ def cohort(context: StageContext) -> str:
     config, folder = context.config, context.folder
     assert config.cohort is not None
     with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, folder)
+        tables = read_tables(engine, context)
         derived = _derive_outcomes(engine, tables, config)
         if derived is not None:
             tables["outcomes"] = derived.table
@@ -330,7 +383,7 @@ def features(context: StageContext) -> str:
     config, folder = context.config, context.folder
     labels = pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
     with open_engine(config.engine) as engine:
-        tables = read_tables(engine, folder)
+        tables = read_tables(engine, context)
         specs = select_available(config.features.select(), tables)
         places: Any = {"schemas": feature_schemas(config.tables), "calendar": config.calendar}
         fit = fit_to_tables(engine, tables, labels, specs, **places)

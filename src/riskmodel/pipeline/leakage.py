@@ -44,7 +44,7 @@ def run_test(context: StageContext, spec: LeakageSpec) -> LeakageReport:
     features = pd.read_parquet(path)
     # Engines give the same table: what Spark has computed is checked by the embedded one.
     with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, folder)
+        tables = read_tables(engine, context)
         specs = [
             feature
             for feature in select_available(config.features.select(), tables)

@@ -26,6 +26,7 @@ from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import load_chosen, read_chosen_predictions
 from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.inputs import InputSource
+from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
 from riskmodel.screening.changes import ListChange, compare_lists
 from riskmodel.screening.specs import ScreeningSpec
@@ -228,16 +229,14 @@ def find_comparison(
 
 
 def read_listed_histories(
-    config: RunConfig, folder: RunFolder, subjects: Sequence[str], moment: date
+    context: StageContext, subjects: Sequence[str], moment: date
 ) -> Histories | None:
     """Read the attendance and grades of the listed pupils as they were known.
 
     Parameters
     ----------
-    config : RunConfig
-        The run's configuration.
-    folder : RunFolder
-        The run's folder.
+    context : StageContext
+        The run.
     subjects : sequence of str
         The listed pupils.
     moment : datetime.date
@@ -248,10 +247,11 @@ def read_listed_histories(
     Histories or None
         None for a run from a ready table, which has no events.
     """
+    config = context.config
     if config.feature_table is not None:
         return None
     with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, folder)
+        tables = read_tables(engine, context)
         schemas = feature_schemas(config.tables)
         return read_histories(
             engine, tables, subjects, moment, schemas=schemas, calendar=config.calendar

@@ -33,7 +33,7 @@ def quality(context: StageContext) -> str:
     outcome = config.cohort.outcome.name if config.cohort is not None else None
     attributes = config.privacy.quasi_identifiers
     with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, folder)
+        tables = read_tables(engine, context)
         context.progress.advance(0.1)
         found = measure_quality(
             engine, tables, config.tables, config.quality, calendar=config.calendar

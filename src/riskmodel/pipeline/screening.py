@@ -190,7 +190,7 @@ def _collect_material(
         reasons=_find_reasons(pupils, selected, spec),
         facts=certainty.assign(has_enough_data=selected["has_enough_data"]),
         comparison=find_comparison(config, folder, engine, pupils, spec),
-        histories=_read_histories(config, folder, selected),
+        histories=_read_histories(context, selected),
         performance=performance.to_dict(),
         run=describe_run(config)
         | {
@@ -221,11 +221,9 @@ def _find_reasons(
     )
 
 
-def _read_histories(
-    config: RunConfig, folder: RunFolder, selected: pd.DataFrame
-) -> Histories | None:
+def _read_histories(context: StageContext, selected: pd.DataFrame) -> Histories | None:
     """Return the listed pupils' attendance and grades, None where no date is known."""
     moment = _find_date(selected)
     if moment is None:
         return None
-    return read_listed_histories(config, folder, selected["subject_id"].to_list(), moment)
+    return read_listed_histories(context, selected["subject_id"].to_list(), moment)

@@ -12,6 +12,7 @@ from pathlib import Path
 from riskmodel.config.models import RunConfig
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.keys import find_forgotten_file
 from riskmodel.pipeline.runner import Stage, StageContext
 
 Inputs = Callable[[RunConfig, RunFolder], Mapping[str, Path]]
@@ -98,10 +99,20 @@ def _artifacts(*names: str) -> Inputs:
     return lambda _, folder: {name: folder.path(name) for name in names}
 
 
-def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
-    """Return the extracts, or the ready table, as inputs."""
+def _find_sources(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
+    """Return what the first stage reads: the input, who is left out, and earlier lists.
+
+    The lists are among them because persons who are left out are taken out of those too.
+    """
     if config.feature_table is not None:
-        return {"feature_table": config.feature_table.path}
+        named = {"feature_table": config.feature_table.path}
+    else:
+        named = _name_extracts(config)
+    return named | {"forgotten": find_forgotten_file(config, folder)} | _name_lists(config)
+
+
+def _name_extracts(config: RunConfig) -> dict[str, Path]:
+    """Return the extracts by names free of paths; pages of a live source have none."""
     delivered = config.ss12000.path if config.ss12000 is not None else None
     pages = {} if delivered is None else {"ss12000": delivered}
     return pages | {
@@ -111,6 +122,12 @@ def _find_sources(config: RunConfig, _: RunFolder) -> Mapping[str, Path]:
     }
 
 
+def _name_lists(config: RunConfig) -> dict[str, Path]:
+    """Return the earlier lists by names free of paths."""
+    lists = config.cohort.earlier_lists if config.cohort is not None else ()
+    return {f"earlier_list_{number}": path for number, path in enumerate(lists, start=1)}
+
+
 def _has_live_source(config: RunConfig) -> bool:
     """Tell whether extracts come over the network."""
     return config.ss12000 is not None and config.ss12000.url is not None
@@ -118,9 +135,8 @@ def _has_live_source(config: RunConfig) -> bool:
 
 def _find_cohort_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
     """Return the pseudonymised tables and the earlier lists as inputs."""
-    lists = config.cohort.earlier_lists if config.cohort is not None else ()
-    named = {f"earlier_list_{number}": path for number, path in enumerate(lists, start=1)}
-    return {artifacts.PSEUDONYMISED: folder.path(artifacts.PSEUDONYMISED)} | named
+    names = (artifacts.PSEUDONYMISED, artifacts.LINKS)
+    return {name: folder.path(name) for name in names} | _name_lists(config)
 
 
 def _find_screen_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Path]:
@@ -129,7 +145,7 @@ def _find_screen_inputs(config: RunConfig, folder: RunFolder) -> Mapping[str, Pa
              artifacts.PREDICTIONS)  # fmt: skip
     found = {name: folder.path(name) for name in names}
     if config.feature_table is None:
-        found[artifacts.PSEUDONYMISED] = folder.path(artifacts.PSEUDONYMISED)
+        found |= {name: folder.path(name) for name in (artifacts.PSEUDONYMISED, artifacts.LINKS)}
     earlier = config.screening.earlier if config.screening is not None else None
     if earlier is not None and earlier.run is not None:
         other = RunFolder(earlier.run)
@@ -142,14 +158,14 @@ _FROM_EXTRACTS = (
         "pseudonymise",
         ("sources", "ss12000", "event_tables", "person_attributes", "identities", "pseudonyms"),
         _find_sources,
-        (artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
+        (artifacts.PSEUDONYMISED, artifacts.LINKS, artifacts.DATA_REPORT),
         _pseudonymise,
         _has_live_source,
     ),
     Stage(
         "quality",
         (*_SHOWN, "quality", "privacy", "calendar", "cohort", "event_tables"),
-        _artifacts(artifacts.PSEUDONYMISED, artifacts.DATA_REPORT),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.LINKS, artifacts.DATA_REPORT),
         (artifacts.QUALITY, artifacts.QUALITY_PAGE),
         _quality,
     ),
@@ -163,14 +179,14 @@ _FROM_EXTRACTS = (
     Stage(
         "features",
         ("features", "calendar", "event_tables"),
-        _artifacts(artifacts.PSEUDONYMISED, artifacts.LABELS),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.LINKS, artifacts.LABELS),
         (artifacts.FEATURES, artifacts.FEATURE_INFO),
         _features,
     ),
     Stage(
         "leakage",
         ("leakage", "features", "calendar", "event_tables", "random_state"),
-        _artifacts(artifacts.PSEUDONYMISED, artifacts.LABELS, artifacts.FEATURES),
+        _artifacts(artifacts.PSEUDONYMISED, artifacts.LINKS, artifacts.LABELS, artifacts.FEATURES),
         (artifacts.LEAKAGE,),
         _leakage,
     ),

@@ -13,9 +13,10 @@ from typing import Any
 import riskmodel
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, read_json, write_json
-from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.artifacts import DATA_REPORT, RunFolder
 
 _STATE = ".state"
+_KEY_FACTS = ("key_id", "domain", "sources", "linkage_key_id")
 LIBRARIES = ("duckdb", "fairlearn", "ibis-framework", "interpret-core", "mlflow", "numpy",
              "pandas", "pyarrow", "scikit-learn", "shap")  # fmt: skip
 """The libraries whose versions a manifest names."""
@@ -192,8 +193,11 @@ def build_manifest(config: RunConfig, folder: RunFolder, stages: Iterable[str]) 
     Returns
     -------
     dict
-        JSON values without times or paths: the same run gives the same manifest.
+        JSON values without times or paths: the same run gives the same manifest. Keys are named
+        by their ids.
     """
+    report = folder.path(DATA_REPORT)
+    keys = read_json(report) if report.exists() else {}
     records = {stage: folder.root / _STATE / f"{stage}.json" for stage in stages}
     return {
         "format": 1,
@@ -202,5 +206,6 @@ def build_manifest(config: RunConfig, folder: RunFolder, stages: Iterable[str]) 
         "libraries": {name: version(name) for name in LIBRARIES},
         "random_state": config.random_state,
         "settings_sha256": hash_all_settings(config),
+        "pseudonyms": {name: keys[name] for name in _KEY_FACTS if name in keys},
         "stages": {stage: read_json(path) for stage, path in records.items() if path.exists()},
     }

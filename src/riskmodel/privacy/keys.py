@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -62,6 +63,22 @@ class PseudonymKey:
     def key_id(self) -> str:
         """16 hexadecimal digits that name the key without telling anything about it."""
         return hashlib.sha256(b"riskmodel key id" + self.secret).hexdigest()[:16]
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a key for another purpose, from which this one cannot be found.
+
+        Parameters
+        ----------
+        purpose : str
+            Printable text. No pseudonym is made of the same message, since one has the unit
+            separator after its domain.
+
+        Returns
+        -------
+        bytes
+            256 bits.
+        """
+        return hmac.digest(self.secret, b"riskmodel " + purpose.encode("utf-8"), "sha256")
 
     def __repr__(self) -> str:
         """Return the key's name, not the key."""
@@ -176,7 +193,7 @@ def read_secret_file(path: Path, forbidden: Sequence[Path], *, name: str) -> str
         If the file is not there, lies in an unfit place, could be read by others, or is no
         small text. The message never holds any part of the text.
     """
-    _check_place(path, forbidden, name)
+    check_outside(path, forbidden, name=name)
     try:
         _check_mode(path, name)
         if path.stat().st_size > _MAX_FILE_BYTES:
@@ -197,10 +214,25 @@ def read_secret_file(path: Path, forbidden: Sequence[Path], *, name: str) -> str
         ) from None
 
 
-def _check_place(path: Path, forbidden: Sequence[Path], name: str) -> None:
-    """Refuse a secret file inside a folder that may be shared."""
+def check_outside(path: Path, folders: Sequence[Path], *, name: str) -> None:
+    """Refuse a file inside a folder that may be shared.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, which need not exist; links are followed.
+    folders : sequence of pathlib.Path
+        The project and the run folder.
+    name : str
+        What the setting or option is called.
+
+    Raises
+    ------
+    PrivacyError
+        If it lies inside one of them.
+    """
     places = _find_places(path)
-    for folder in forbidden:
+    for folder in folders:
         roots = _find_places(folder)
         if any(place.is_relative_to(root) for place in places for root in roots):
             raise PrivacyError(

@@ -73,7 +73,7 @@ def write_screening_workbook(
             "author": "riskmodel",
             "created": created or _find_date(data["run"]),
         })  # fmt: skip
-        formats = _make_formats(workbook)
+        formats = make_formats(workbook)
         _write_title_sheet(workbook.add_worksheet(t("workbook.sheet_title")), data, formats, t)
         _write_list_sheet(workbook.add_worksheet(t("workbook.sheet_list")), data, formats, t)
         if data["change"] is not None:
@@ -90,8 +90,19 @@ def _find_date(run: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(str(moment)[:10]) if moment else _NO_DATE
 
 
-def _make_formats(workbook: Workbook) -> dict[str, Format]:
-    """Return the cell formats by name."""
+def make_formats(workbook: Workbook) -> dict[str, Format]:
+    """Return the cell formats by name.
+
+    Parameters
+    ----------
+    workbook : xlsxwriter.workbook.Workbook
+        Where they will be used.
+
+    Returns
+    -------
+    dict of str to Format
+        The look of every kind of cell.
+    """
     text = {"font_name": _FONT, "font_size": 11, "valign": "top", "text_wrap": True}
     cell = text | {"bottom": 1, "bottom_color": _LINE}
     styles: dict[str, dict[str, Any]] = {
@@ -174,7 +185,7 @@ def _write_list_sheet(
         for number, name in enumerate(names):
             _write_cell(sheet, row, number, _list_value(pupil, name, t), name, formats)
     last = _HEADER_ROW + len(data["pupils"])
-    _add_decisions(sheet, names.index("decision"), last, t)
+    add_decisions(sheet, names.index("decision"), last, t)
     sheet.autofilter(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 1)
     sheet.freeze_panes(_HEADER_ROW + 1, names.index("risk"))
     sheet.repeat_rows(_HEADER_ROW)
@@ -246,8 +257,20 @@ def _write_cell(
         sheet.write_string(row, column, str(value), style)
 
 
-def _add_decisions(sheet: Worksheet, column: int, last: int, t: Texts) -> None:
-    """Let a decision be chosen from a list in every row."""
+def add_decisions(sheet: Worksheet, column: int, last: int, t: Texts) -> None:
+    """Let a decision be chosen from a list in every row.
+
+    Parameters
+    ----------
+    sheet : xlsxwriter.worksheet.Worksheet
+        The sheet with the list, its headings in the first row.
+    column : int
+        Which column holds the decision.
+    last : int
+        The number of the last row.
+    t : Texts
+        The reader's language.
+    """
     sheet.data_validation(
         _HEADER_ROW + 1,
         column,
