@@ -10,7 +10,7 @@ DEMO_OUT ?= riskmodel-demo
 # when it is first used: most of what is installed never is, and compiling all takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test suite check lint types imports architecture format bench simulations model-speed audit-speed lock clean
+.PHONY: help setup demo test suite check lint types imports architecture format bench simulations model-speed screening-speed audit-speed lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -62,6 +62,9 @@ simulations: setup ## simulate audits and intervals against a known truth and wr
 
 model-speed: setup ## time models and measures and write docs/model_performance.md
 	$(BIN)/python -m benchmarks.model_speed
+
+screening-speed: setup ## time the list of a million pupils and write docs/screening_performance.md
+	$(BIN)/python -m benchmarks.screening_speed
 
 audit-speed: setup ## time the audit beside fairlearn and write docs/audit_performance.md
 	$(BIN)/python -m benchmarks.audit_speed

@@ -36,6 +36,12 @@ keyholder.register(app, check_app)
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The run's configuration file (YAML).")
 ]
+EngineOption = Annotated[
+    str | None, typer.Option(help="'duckdb' or 'spark'; default: what the run says.")
+]
+MasterOption = Annotated[
+    str | None, typer.Option(help="For Spark: 'local[*]' or 'spark://host:7077'.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Run even where nothing changed.")]
 
 
@@ -179,12 +185,8 @@ def features(
     listing: Annotated[
         str, typer.Option("--format", help="For --list: text, json, csv or markdown.")
     ] = "text",
-    engine: Annotated[
-        str | None, typer.Option(help="'duckdb' or 'spark'; default: what the run says.")
-    ] = None,
-    master: Annotated[
-        str | None, typer.Option(help="For Spark: 'local[*]' or 'spark://host:7077'.")
-    ] = None,
+    engine: EngineOption = None,
+    master: MasterOption = None,
     force: ForceOption = False,
 ) -> None:
     """Compute the point-in-time features, or list the catalogue."""
@@ -276,9 +278,14 @@ def audit(
 
 
 @app.command()
-def screen(config: ConfigOption, force: ForceOption = False) -> None:
+def screen(
+    config: ConfigOption,
+    engine: EngineOption = None,
+    master: MasterOption = None,
+    force: ForceOption = False,
+) -> None:
     """Make the list for the school-health team."""
-    _run_stages(config, ["screen"], force=force)
+    _run_stages(config, ["screen"], force=force, engine=engine, master=master)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import warnings
@@ -103,7 +104,9 @@ class SparkEngine(Engine):
         check_file(path)
         with _without_values():
             frame = self.connection._session.read.parquet(path.resolve().as_uri())
-        return self._name_view(frame, path.stem)
+        # Files of one name in several folders are several tables.
+        place = hashlib.sha256(path.resolve().as_posix().encode("utf-8")).hexdigest()
+        return self._name_view(frame, f"{path.stem}_{place[:16]}")
 
     def register(self, data: Any, name: str) -> Any:
         """Copy data into the engine under a name and return it as a table.
@@ -214,7 +217,8 @@ class SparkEngine(Engine):
         function : callable
             Takes some of the rows and returns a table with the columns of `schema`. What it
             makes of a row must not depend on the rows beside it. It runs on the workers, where
-            this library must be installed in the same version.
+            this library must be installed in the same version, under the path of this process's
+            Python or the one that ``PYSPARK_PYTHON`` names.
         schema : pyarrow.Schema
             The columns that it returns.
 
@@ -231,7 +235,7 @@ class SparkEngine(Engine):
                 made = function(pa.Table.from_batches([batch]))
                 yield from made.select(schema.names).cast(schema).to_batches()
 
-        with _without_values():
+        with _without_values(), _without_warnings():
             self.connection._run_pre_execute_hooks(expr)
             frame = self.connection._session.sql(self.connection.compile(expr))
             made = frame.mapInArrow(run, from_arrow_schema(schema)).toArrow()
@@ -258,9 +262,7 @@ def _check_none_is_open() -> None:
 
 def _load_quietly() -> None:
     """Load Spark's modules without what they say of pandas, and silence its talkative loggers."""
-    with warnings.catch_warnings():
-        # About Spark's own frames in the manner of pandas; here rows come and go as Arrow.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+    with _without_warnings():
         import ibis.backends.pyspark  # noqa: F401
         import pyspark.testing.utils  # noqa: F401  (Spark itself loads it later, in a call)
     from pyspark.logger import PySparkLogger
@@ -290,6 +292,14 @@ def _plain_types(table: pa.Table) -> pa.Table:
             kind = pa.int64()
         fields.append(pa.field(field.name, kind))
     return table.cast(pa.schema(fields))
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Silence what Spark says of pandas: about its own frames, and here rows are Arrow's."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        yield
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,8 @@ def start_context(settings: dict[str, str]) -> Any:
         ) from None
     try:
         context = SparkContext(conf=conf, gateway=gateway)
+        # Spark's own default is whatever `python3` is, which need not have this library.
+        context.pythonExec = os.environ.get("PYSPARK_PYTHON", sys.executable)
         _await_workers(context, settings)
     except (Py4JError, PySparkException) as error:
         stop_process()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.tables import KEYS, make_sensitive_inputs
 
 Mask = npt.NDArray[np.bool_]
+
+_NUMBERS = count()
+"""Tables in an engine, which are read later, must not share a name."""
 
 
 class InputColumns:
@@ -54,7 +58,8 @@ class InputColumns:
         """Return one input's values; NaN where missing."""
         sensitive = self._source.sensitive
         if name in sensitive.columns:
-            return sensitive.loc[self._rows.index, name]
+            known: pd.Series[float] = sensitive.loc[self._rows.index, name]
+            return known
         return self._source.read_column(name)[self._mask]
 
 
@@ -86,7 +91,8 @@ class InputSource:
 
     def _read_column(self, name: str) -> pd.Series[float]:
         """Return one feature of all rows of the file."""
-        return pq.read_table(self.path, columns=[name]).column(name).to_pandas()
+        column: pd.Series[float] = pq.read_table(self.path, columns=[name])[name].to_pandas()
+        return column
 
     def find_rows(self, rows: pd.DataFrame) -> Mask:
         """Return which rows of the file hold some pupils.
@@ -138,7 +144,8 @@ class InputSource:
         if self.sensitive.columns.empty:
             return table
         own = pd.concat([rows["subject_id"], self.sensitive.loc[rows.index]], axis=1)
-        return table.inner_join(self._engine.register(own, "sensitive_inputs"), "subject_id")
+        name = f"sensitive_inputs_{next(_NUMBERS)}"
+        return table.inner_join(self._engine.register(own, name), "subject_id")
 
     def read(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Read the inputs of a few pupils.

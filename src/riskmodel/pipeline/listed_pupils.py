@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.config.models import RunConfig
@@ -224,7 +225,12 @@ def find_comparison(
     model = load_chosen(folder, str(before["point"].iloc[0]))
     source = InputSource(config, folder, engine, labels)
     rows = before[[*KEYS, "school_unit"]]
-    rows = rows.assign(risk=model.predict_risk(source.read(rows)))
+    size = config.engine.batch_rows
+    risks = [
+        model.predict_risk(source.read(rows.iloc[start : start + size]))
+        for start in range(0, len(rows), size)
+    ]
+    rows = rows.assign(risk=np.concatenate(risks))
     return Comparison(now, ScoredPupils(rows, source, model), spec)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from riskmodel.pipeline.progress import Progress
 from riskmodel.screening.evidence import Ranges, assess_evidence, find_ranges
 from riskmodel.screening.fitness import Columns
 from riskmodel.screening.specs import EvidenceSpec, ScreeningSpec
+
+_SHARE = 0.5
+"""How much of the stage scoring is; reasons, page and workbook are the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +180,7 @@ def score_pupils(
     A row depends on itself alone: the parts' size changes nothing.
     """
     table = source.select(rows)
-    subjects = np.sort(rows["subject_id"].to_numpy(dtype=object))
+    subjects = sorted(str(subject) for subject in rows["subject_id"])
     parts = []
     for number, start in enumerate(range(0, len(subjects), batch_rows)):
         wanted = subjects[start : start + batch_rows]
@@ -187,16 +190,16 @@ def score_pupils(
             part = _put_in_order(engine.map_rows(piece, scorer, scorer.schema), wanted)
             store.write(number, part)
         parts.append(part)
-        progress.advance(min(1.0, (start + batch_rows) / len(subjects)))
+        progress.advance(_SHARE * min(1.0, (start + batch_rows) / len(subjects)))
     return pa.concat_tables(parts).combine_chunks()
 
 
-def _is_of(part: pa.Table, wanted: Sequence[str]) -> bool:
+def _is_of(part: pa.Table, wanted: list[str]) -> bool:
     """Tell whether a part is of some pupils, in their order."""
-    return part.column("subject_id").to_pylist() == list(wanted)
+    return bool(part.column("subject_id").to_pylist() == wanted)
 
 
-def _put_in_order(scored: pa.Table, wanted: Sequence[str]) -> pa.Table:
+def _put_in_order(scored: pa.Table, wanted: list[str]) -> pa.Table:
     """Return the rows of the wanted pupils, in their order; others share the date alone."""
     ids = pd.Index(scored.column("subject_id").to_pandas())
     if not ids.is_unique:

@@ -83,9 +83,9 @@ def hash_all_settings(config: RunConfig) -> str:
     Returns
     -------
     str
-        64 hexadecimal digits. Which engine runs it, and on what, changes no result.
+        64 hexadecimal digits. Neither the engine nor the folder changes a result.
     """
-    names = set(type(config).model_fields) - {"engine"}
+    names = set(type(config).model_fields) - {"engine", "out"}
     return hash_settings(describe_settings(config, names))
 
 

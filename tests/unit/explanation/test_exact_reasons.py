@@ -111,7 +111,7 @@ def test_twenty_thousand_pupils_are_explained_at_once(
     many = X.sample(20_000, replace=True, random_state=0)
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         explain(models.models[name], many)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < SECONDS_FOR_20_000
