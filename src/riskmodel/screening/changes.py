@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -190,6 +191,6 @@ def _describe(
 
 def _find_cause(risk: float, earlier_risk: float) -> Cause:
     """Return why a pupil is no longer on the list."""
-    if pd.isna(risk):
+    if math.isnan(risk):
         return "not_screened"
     return "risk_fell" if risk < earlier_risk else "others_rose"

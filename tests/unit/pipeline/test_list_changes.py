@@ -1,4 +1,4 @@
-"""A list at the second prediction point is compared with that at the first, by the models of both."""
+"""A list at the second prediction point is compared with that at the first, by both models."""
 
 import shutil
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_the_first_point_has_nothing_to_compare_with(run):
 
 
 def test_a_date_that_is_not_earlier_is_refused(run):
-    out, screen = run
+    _, screen = run
     with pytest.raises(UsageError, match="must name an earlier date"):
         screen(point="november", earlier={"point": "february"})
     with pytest.raises(ConfigurationError, match="earlier.point"):
