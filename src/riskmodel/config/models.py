@@ -254,6 +254,7 @@ class RunConfig(Spec):
             *self._find_unknown_keys(),
             *(f"cohort.{text}" for text in find_date_errors(self.cohort, self.calendar)),
             *self._find_unknown_list(self.cohort),
+            *self._find_unknown_withheld(),
         ]
         if findings:
             raise ValueError("; ".join(findings))
@@ -277,6 +278,12 @@ class RunConfig(Spec):
             for name in self.pseudonyms.sources
             if name not in known
         ]
+
+    def _find_unknown_withheld(self) -> list[str]:
+        """Return a finding for each feature that is to be withheld and does not exist."""
+        if self.screening is None:
+            return []
+        return self.screening.find_unknown_features(spec.name for spec in self.features.select())
 
     def _find_unknown_list(self, cohort: CohortSpec) -> list[str]:
         """Return a finding for a cohort or point of the list that does not exist."""

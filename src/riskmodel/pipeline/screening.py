@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import write_atomically, write_json
 from riskmodel.engine.session import Engine, open_engine
-from riskmodel.errors import DataContractError
+from riskmodel.errors import ConfigurationError, DataContractError
 from riskmodel.explanation.contributions import explain
 from riskmodel.explanation.phrases import Reason
 from riskmodel.explanation.reasons import reason_texts
@@ -71,6 +71,7 @@ def screen(context: StageContext) -> str:
     spec = config.screening.model_copy(update={"point": point, "language": config.language})
     labels = read_labels(folder)
     model = load_chosen(folder, point)
+    _check_withheld(config, spec, model)
     current = choose_rows(labels[[*KEYS, "school_unit", "school_class", "cohort", "point"]], spec)
     with open_engine(config.engine) as engine:
         source = InputSource(config, folder, engine, labels)
@@ -102,6 +103,17 @@ def _write_lists(
         for name, view in spec.views.items():
             write_list(config, material, spec.for_view(name), partial / f"{name}.parquet", view)
     return len(screening.frame), int(screening.frame["school_unit"].nunique())
+
+
+def _check_withheld(config: RunConfig, spec: ScreeningSpec, model: RiskModel) -> None:
+    """Refuse to withhold a feature that a ready table does not have; others are known before."""
+    findings = spec.find_unknown_features(model.feature_names) if config.feature_table else []
+    if findings:
+        raise ConfigurationError(
+            f"`withheld_features` must name features, got {len(findings)} unknown. "
+            "Mend the configuration: what is misspelt would be shown.",
+            findings,
+        )
 
 
 def _find_trained(labels: pd.DataFrame, spec: ScreeningSpec) -> pd.Series[bool]:

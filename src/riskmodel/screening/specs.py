@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,7 +11,9 @@ import pandas as pd
 from pydantic import Field, StrictFloat, StrictInt, model_validator
 
 from riskmodel.core.spec import Spec
+from riskmodel.core.validation import suggest_name
 from riskmodel.errors import UsageError
+from riskmodel.features.specs import Domain
 
 Unit = Literal["school", "team", "all"]
 """Within what pupils are put in order."""
@@ -28,7 +31,7 @@ class ViewSpec(Spec):
     """
 
     title: str = Field(min_length=1)
-    withheld_domains: tuple[str, ...] = ("mental_health",)
+    withheld_domains: tuple[Domain, ...] = ("mental_health",)
     withheld_features: tuple[str, ...] = ()
 
 
@@ -103,7 +106,7 @@ class ScreeningSpec(Spec):
     n_reasons: int = Field(default=3, ge=1, le=10)
     n_protective: int = Field(default=2, ge=0, le=10)
     language: Literal["sv", "en"] = "sv"
-    withheld_domains: tuple[str, ...] = ("mental_health",)
+    withheld_domains: tuple[Domain, ...] = ("mental_health",)
     withheld_features: tuple[str, ...] = ()
     views: dict[ViewName, ViewSpec] = Field(default_factory=dict)
     limits: LimitSpec = LimitSpec()
@@ -172,6 +175,31 @@ class ScreeningSpec(Spec):
                 "withheld_features": view.withheld_features,
             }
         )
+
+    def find_unknown_features(self, known: Iterable[str]) -> list[str]:
+        """Return a finding for each withheld feature that does not exist.
+
+        Parameters
+        ----------
+        known : iterable of str
+            The features that there are.
+
+        Returns
+        -------
+        list of str
+            With the place in the settings: a name that is misspelt would withhold nothing.
+        """
+        names = set(known)
+        places = {"withheld_features": self.withheld_features} | {
+            f"views.{name}.withheld_features": view.withheld_features
+            for name, view in self.views.items()
+        }
+        return [
+            f"screening.{place}: there is no feature '{name}'.{suggest_name(name, names)}"
+            for place, withheld in places.items()
+            for name in withheld
+            if name not in names
+        ]
 
     def find_units(self, schools: pd.Series[str]) -> pd.Series[str]:
         """Return the unit of each school unit.

@@ -71,3 +71,21 @@ def test_a_view_has_its_own_secrecy_and_the_same_places():
     assert spec.for_view("medical").withheld_domains == ()
     assert spec.for_view("medical").capacity == 7
     assert spec.withheld_domains == ("mental_health",)
+
+
+def test_an_area_that_is_misspelt_is_refused_since_it_would_be_shown():
+    mentor = {"title": "M", "withheld_domains": ["health"]}
+    for settings in ({"withheld_domains": ["mental_helth"]}, {"views": {"mentor": mentor}}):
+        with pytest.raises(ValidationError, match="mental_health"):
+            ScreeningSpec(**settings)
+
+
+def test_a_withheld_feature_that_is_not_there_is_found_with_its_place():
+    spec = ScreeningSpec(
+        withheld_features=("contacts",),
+        views={"mentor": ViewSpec(title="M", withheld_features=("absense",))},
+    )
+    assert spec.find_unknown_features(["contacts", "absence"]) == [
+        "screening.views.mentor.withheld_features: there is no feature 'absense'. "
+        "Did you mean 'absence'?"
+    ]
