@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -10,10 +11,13 @@ from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample
+from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample, regroup
 
 FloatArray = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "logit"]
+
+FEWEST_CASES = 20
+"""The fewest pupils with, and without, the outcome from which ranking has an interval."""
 
 
 def describe_units(sample: Sample) -> str:
@@ -33,6 +37,8 @@ def describe_units(sample: Sample) -> str:
         return f"delete-one-school jackknife over {sample.n_units} schools"
     return (
         f"delete-a-group jackknife over independent pupils (fewer than {MINIMUM_CLUSTERS} schools)"
+        if sample.n_clusters < MINIMUM_CLUSTERS
+        else "delete-a-group jackknife over pupils"
     )
 
 
@@ -82,6 +88,76 @@ def make_interval(
     method = f"{describe_units(sample)}, t({n_units - 1}), {scale} scale"
     lower, upper = _spread(value, error * quantile, scale)
     return Estimate(value, lower, upper, method)
+
+
+def make_wide_interval(
+    measure: Callable[[Sample], tuple[float, FloatArray]],
+    sample: Sample,
+    *,
+    level: float,
+    scale: Scale,
+) -> Estimate:
+    """Return a measure with the wider of its intervals over schools and over pupils.
+
+    Parameters
+    ----------
+    measure : callable
+        Gives the value, and the same without each unit.
+    sample : Sample
+        With its units.
+    level : float
+        The share of intervals that cover the true value.
+    scale : {'identity', 'log', 'logit'}
+        The scale on which an interval is symmetric.
+
+    Returns
+    -------
+    Estimate
+        Without an interval, and with the reason, where fewer than 20 pupils have, or have not,
+        the outcome.
+
+    Notes
+    -----
+    With few schools, or few pupils with the outcome in each, the spread over schools is itself
+    uncertain and often too small for measures that rest on these few. Groups of pupils do not
+    know schools but are many. Simulations show that the wider of both covers, and that with fewer
+    than 20 such pupils neither does.
+    """
+    value, without = measure(sample)
+    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
+        return make_few(value)
+    by_unit = make_interval(value, without, sample, level=level, scale=scale)
+    if not sample.is_clustered:
+        return by_unit
+    pupils = regroup(sample)
+    by_pupil = make_interval(*measure(pupils), pupils, level=level, scale=scale)
+    if by_unit.lower is None or by_unit.upper is None:
+        return by_unit
+    if by_pupil.lower is None or by_pupil.upper is None:
+        return by_pupil
+    return Estimate(
+        value,
+        min(by_unit.lower, by_pupil.lower),
+        max(by_unit.upper, by_pupil.upper),
+        f"the wider of {by_unit.method} and {describe_units(pupils)}",
+    )
+
+
+def make_few(value: float) -> Estimate:
+    """Return a measure that rests on too few pupils for an interval that would cover.
+
+    Parameters
+    ----------
+    value : float
+        The measure.
+
+    Returns
+    -------
+    Estimate
+        With the reason.
+    """
+    reason = f"no interval: fewer than {FEWEST_CASES} pupils with, or without, the outcome"
+    return Estimate(value, reason=reason)
 
 
 def _spread(value: float, half: float, scale: Scale) -> tuple[float, float]:

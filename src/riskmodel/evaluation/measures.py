@@ -18,7 +18,14 @@ from riskmodel.evaluation.calibration import (
     measure_log_loss,
 )
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import Scale, make_edge_interval, make_interval
+from riskmodel.evaluation.intervals import (
+    FEWEST_CASES,
+    Scale,
+    make_edge_interval,
+    make_few,
+    make_interval,
+    make_wide_interval,
+)
 from riskmodel.evaluation.ranking import (
     CapacityCounts,
     count_at_capacity,
@@ -122,9 +129,12 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
     """Yield the measures of a sample with both classes by name."""
+    for name, measure in (
+        ("auc", measure_auc),
+        ("average_precision", measure_average_precision),
+    ):
+        yield name, make_wide_interval(measure, sample, level=spec.level, scale="logit")
     plain: dict[str, tuple[tuple[float, FloatArray], Scale]] = {
-        "auc": (measure_auc(sample), "logit"),
-        "average_precision": (measure_average_precision(sample), "logit"),
         "base_rate": (measure_base_rate(sample), "logit"),
         "brier": (measure_brier(sample), "logit"),
         "log_loss": (measure_log_loss(sample), "log"),
@@ -132,10 +142,17 @@ def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tu
     for name, part in measure_brier_parts(sample).items():
         plain[name] = (part, "identity" if name == "uncertainty" else "log")
     if np.ptp(sample.known_risk) > 0:
-        slope, intercept = measure_calibration_line(sample)
+        yield (
+            "calibration_slope",
+            make_wide_interval(
+                lambda rows: measure_calibration_line(rows)[0],
+                sample,
+                level=spec.level,
+                scale="identity",
+            ),
+        )
         plain |= {
-            "calibration_slope": (slope, "identity"),
-            "calibration_intercept": (intercept, "identity"),
+            "calibration_intercept": (measure_calibration_line(sample)[1], "identity"),
             "calibration_index": (measure_calibration_index(sample), "log"),
         }
     else:
@@ -159,6 +176,8 @@ def _measure_within_schools(
     value, without = measure_auc_within_school(sample)
     if np.isnan(value):
         yield names[0], Estimate.unknown("not defined: no school has pupils of both kinds")
+    elif min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
+        yield names[0], make_few(value)
     else:
         yield names[0], make_interval(value, without, sample, level=spec.level, scale="logit")
     counts = count_within_schools(sample, max(capacity / len(sample.risk), 1e-9))

@@ -144,8 +144,30 @@ def make_sample(rows: pd.DataFrame) -> Sample:
         found = schools[np.minimum(unit, len(schools) - 1)] == codes
         unit = np.where(found, unit, -1)
         return Sample(risk, label, unit, len(schools), len(schools), True)
+    return _deal_out(risk, label, len(schools))
+
+
+def regroup(sample: Sample) -> Sample:
+    """Return the same rows with random groups of pupils as units in place of schools.
+
+    Parameters
+    ----------
+    sample : Sample
+        With any units.
+
+    Returns
+    -------
+    Sample
+        Of at most 200 groups.
+    """
+    return _deal_out(sample.risk, sample.label, sample.n_clusters)
+
+
+def _deal_out(risk: FloatArray, label: FloatArray, n_clusters: int) -> Sample:
+    """Return a sample whose pupils are dealt into random groups."""
+    known = ~np.isnan(label)
     n_groups = int(min(known.sum(), INDEPENDENT_GROUPS))
-    unit = np.full(len(rows), -1, dtype=np.int64)
+    unit = np.full(len(label), -1, dtype=np.int64)
     order = make_generator(0, "evaluation", "independent groups").permutation(int(known.sum()))
     unit[known] = order % max(n_groups, 1)
-    return Sample(risk, label, unit, n_groups, len(schools), False)
+    return Sample(risk, label, unit, n_groups, n_clusters, False)

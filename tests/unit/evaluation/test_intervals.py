@@ -1,6 +1,7 @@
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import t
 
@@ -10,12 +11,14 @@ from riskmodel.evaluation.calibration import (
     measure_calibration_line,
 )
 from riskmodel.evaluation.intervals import (
+    FEWEST_CASES,
     find_intraclass_correlation,
     make_edge_interval,
     make_interval,
+    make_wide_interval,
 )
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc, measure_average_precision
-from riskmodel.evaluation.sample import Sample, make_sample
+from riskmodel.evaluation.sample import Sample, make_sample, regroup
 
 REPEATS = 100
 # Three standard errors of a share of .95 in 100 repeats lie within these bounds.
@@ -124,3 +127,48 @@ def test_pupils_of_one_school_are_worth_less(draw):
     wide = make_edge_interval(1.0, counts, alike, 0.95)
     narrow = make_edge_interval(1.0, counts, unlike, 0.95)
     assert wide.lower < narrow.lower
+
+
+def test_the_wide_interval_holds_both_and_is_no_wider_than_they():
+    sample = make_sample(draw_rows())
+    wide = make_wide_interval(measure_auc, sample, level=0.95, scale="logit")
+    both = [
+        make_interval(*measure_auc(one), one, level=0.95, scale="logit")
+        for one in (sample, regroup(sample))
+    ]
+    assert (wide.lower, wide.upper) == (
+        min(one.lower for one in both), max(one.upper for one in both)
+    )  # fmt: skip
+    assert wide.value == both[0].value == both[1].value
+    assert both[0].method in wide.method
+
+
+def test_without_schools_the_wide_interval_is_the_only_one_there_is():
+    sample = make_sample(draw_rows().assign(school_unit="one"))
+    wide = make_wide_interval(measure_auc, sample, level=0.95, scale="logit")
+    plain = make_interval(*measure_auc(sample), sample, level=0.95, scale="logit")
+    assert wide == plain
+
+
+def test_few_cases_have_a_value_and_no_interval():
+    rows = draw_rows()
+    cases = rows.index[rows["label"] == 1]
+    few = rows.drop(index=cases[FEWEST_CASES - 1 :])
+    found = make_wide_interval(measure_auc, make_sample(few), level=0.95, scale="logit")
+    assert found.value is not None
+    assert found.lower is None
+    assert "fewer than 20" in found.reason
+    enough = make_sample(rows.drop(index=cases[FEWEST_CASES:]))
+    assert make_wide_interval(measure_auc, enough, level=0.95, scale="logit").lower is not None
+
+
+def draw_rows(n_schools=12, per_school=40):
+    generator = np.random.default_rng(8)
+    school = np.repeat(np.arange(n_schools), per_school)
+    own = generator.normal(size=len(school))
+    chance = 1 / (1 + np.exp(1.2 - own - 0.4 * generator.normal(size=n_schools)[school]))
+    return pd.DataFrame({
+        "risk": 1 / (1 + np.exp(1.2 - own)),
+        "label": (generator.random(len(school)) < chance).astype(float),
+        "school_unit": [f"S{number:02d}" for number in school],
+    })  # fmt: skip
