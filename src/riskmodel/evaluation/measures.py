@@ -129,11 +129,16 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
     """Yield the measures of a sample with both classes by name."""
-    for name, measure in (
-        ("auc", measure_auc),
-        ("average_precision", measure_average_precision),
-    ):
-        yield name, make_wide_interval(measure, sample, level=spec.level, scale="logit")
+    few = min(sample.n_positive, sample.n_negative) < FEWEST_CASES
+    auc = measure_auc(sample)
+    yield (
+        "auc",
+        make_few(auc[0]) if few else make_interval(*auc, sample, level=spec.level, scale="logit"),
+    )
+    yield (
+        "average_precision",
+        make_wide_interval(measure_average_precision, sample, level=spec.level, scale="logit"),
+    )
     plain: dict[str, tuple[tuple[float, FloatArray], Scale]] = {
         "base_rate": (measure_base_rate(sample), "logit"),
         "brier": (measure_brier(sample), "logit"),
