@@ -65,11 +65,10 @@ class LinkedIdentities:
         pandas.Series of str, shape (n,)
             With the same index; an identity that was never replaced is its own last one.
         """
-        if not self.ends:
-            return identities.astype("str")
-        last = identities.map(lambda text: self.ends.get(text, text), na_action="ignore")
-        followed: pd.Series = last.astype("str")
-        return followed
+        last: pd.Series = identities.astype("str")
+        if self.ends:
+            last = last.map(lambda text: self.ends.get(text, text), na_action="ignore")
+        return last.astype("str")
 
     def gather(self, identities: pd.Series) -> pd.Series:
         """Return all identities that some persons have or have had.
