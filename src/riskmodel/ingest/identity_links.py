@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ibis
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.core.schema import Column, Table
@@ -65,10 +67,11 @@ class LinkedIdentities:
         pandas.Series of str, shape (n,)
             With the same index; an identity that was never replaced is its own last one.
         """
-        last: pd.Series = identities.astype("str")
+        last = identities
         if self.ends:
             last = last.map(lambda text: self.ends.get(text, text), na_action="ignore")
-        return last.astype("str")
+        texts: pd.Series = last.astype("str")
+        return texts
 
     def gather(self, identities: pd.Series) -> pd.Series:
         """Return all identities that some persons have or have had.
@@ -87,10 +90,10 @@ class LinkedIdentities:
         given = pd.Series(self.follow(identities).to_numpy(), index=identities.to_numpy())
         last = given.drop_duplicates()
         replaced = pd.Series(self.ends, dtype="str")
-        every = pd.concat(
-            [given, pd.Series(last.to_numpy(), index=last), replaced[replaced.isin(last)]]
-        )
-        return every[~every.index.duplicated()].astype("str")
+        replaced = replaced[_are_among(replaced, last)]
+        every = pd.concat([given, pd.Series(last.to_numpy(), index=last), replaced])
+        once: pd.Series = every[~every.index.duplicated()].astype("str")
+        return once
 
 
 def identify(given: pd.Series, spec: IdentitySpec) -> tuple[pd.Series, pd.Series]:
@@ -275,9 +278,18 @@ def tie_identities(
     frame[IDENTITY], frame[KIND] = identify(given.to_series(), spec)
     frame = apply_links(frame, links, persons)
     for column, members in ((IS_PERSON, persons), (IS_PROTECTED, protected)):
-        identities = frame.loc[frame.index.isin(members), IDENTITY].dropna()
-        frame[column] = frame[IDENTITY].isin(identities)
+        identities = frame.loc[_are_among(frame.index, members), IDENTITY].dropna()
+        frame[column] = _are_among(frame[IDENTITY], identities)
     return frame
+
+
+def _are_among(
+    texts: pd.Series | pd.Index, members: Collection[str] | pd.Series | pd.Index
+) -> npt.NDArray[np.bool_]:
+    """Tell which texts are among others; several times as fast as `isin` of Arrow's strings."""
+    plain = members.to_numpy(dtype=object) if isinstance(members, pd.Series | pd.Index) else members
+    known = set(plain)
+    return np.array([text in known for text in texts.to_numpy(dtype=object)], dtype=np.bool_)
 
 
 def apply_links(
@@ -303,7 +315,7 @@ def apply_links(
     own = identities[IDENTITY]
     last = links.follow(own)
     steps = own.map(lambda text: links.steps.get(text, 0), na_action="ignore")
-    steps = steps.where(identities.index.isin(persons))
+    steps = steps.where(_are_among(identities.index, persons))
     least = steps.groupby(last).transform("min")
     is_current = steps.isna() | steps.eq(least)
     linked = identities.copy()
