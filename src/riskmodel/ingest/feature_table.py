@@ -11,10 +11,10 @@ import pyarrow as pa
 from riskmodel.errors import PrivacyError
 from riskmodel.ingest.encoding import encode_columns, to_numbers
 from riskmodel.ingest.findings import ContractFinding, raise_findings
+from riskmodel.ingest.identity_links import identify
 from riskmodel.ingest.keys import SUBJECT
-from riskmodel.ingest.specs import FeatureTableSpec
+from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec
 from riskmodel.ingest.text_tables import TABLE_NAME, find_absent_columns, read_as_text
-from riskmodel.privacy.identities import normalise_identifiers
 from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.pseudonyms import pseudonymise_ids
 
@@ -50,7 +50,11 @@ class FeatureTable:
 
 
 def read_feature_table(
-    spec: FeatureTableSpec, key: PseudonymKey | None, *, domain: str = "riskmodel"
+    spec: FeatureTableSpec,
+    key: PseudonymKey | None,
+    *,
+    domain: str = "riskmodel",
+    identities: IdentitySpec | None = None,
 ) -> FeatureTable:
     """Read a ready table of features and bring it into the shapes of the stages' tables.
 
@@ -62,6 +66,9 @@ def read_feature_table(
         The secret; needed if there is an `id_column`.
     domain : str, default "riskmodel"
         What the pseudonyms are for.
+    identities : IdentitySpec, optional
+        How identifiers are taken. One that is not valid is left out of no table: it is a
+        finding, unless it is kept as a local one.
 
     Returns
     -------
@@ -87,7 +94,7 @@ def read_feature_table(
     table = read_as_text(spec.source)
     _check_columns(spec, list(table.columns))
     label, findings = _make_label(table[spec.label.column], spec)
-    subjects, unfit = _make_subjects(table, spec, key, domain)
+    subjects, unfit = _make_subjects(table, spec, key, domain, identities or IdentitySpec())
     encoded, wide = encode_columns(table[_choose_features(spec, table)], spec.decimal)
     if findings or unfit or wide:
         raise_findings([*findings, *unfit, *wide])
@@ -140,17 +147,21 @@ def _make_label(
 
 
 def _make_subjects(
-    table: pd.DataFrame, spec: FeatureTableSpec, key: PseudonymKey | None, domain: str
+    table: pd.DataFrame,
+    spec: FeatureTableSpec,
+    key: PseudonymKey | None,
+    domain: str,
+    taken: IdentitySpec,
 ) -> tuple[pd.Series, list[ContractFinding]]:
     """Return the pseudonyms, or numbers of rows where there are no identifiers."""
     if spec.id_column is None or key is None:
         numbered = [f"row-{number:06d}" for number in range(1, len(table) + 1)]
         return pd.Series(numbered, index=table.index, dtype="str"), []
-    identities, kinds = normalise_identifiers(table[spec.id_column])
-    n_missing = kinds.pop("missing", 0)
+    identities, kinds = identify(table[spec.id_column], taken)
+    n_missing = int(kinds.eq("missing").sum())
     counts = {
         ("required", ""): n_missing,
-        ("type", "valid identifier"): sum(n for kind, n in kinds.items() if "invalid" in kind),
+        ("type", "valid identifier"): int(identities.isna().sum()) - n_missing,
         ("unique", ""): int(identities.dropna().duplicated().sum()),
     }
     findings = [

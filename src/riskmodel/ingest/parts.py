@@ -16,7 +16,7 @@ from riskmodel.ingest.specs import SourceSpec
 
 
 def open_parts(
-    engine: Engine, name: str, table: Table, spec: SourceSpec, provider: str | None = None
+    engine: Engine, name: str, table: Table, spec: SourceSpec
 ) -> tuple[Any, list[ContractFinding]]:
     """Open all files of a source as one table of the declared types.
 
@@ -30,8 +30,6 @@ def open_parts(
         Its schema.
     spec : SourceSpec
         Where the files are and how to read them.
-    provider : str, optional
-        The school provider that gave temporary numbers, where the files do not name it.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def open_parts(
         rows, found = open_source(engine, name, table, part)
         findings += found
         if rows is not None:
-            parts.append(name_provider(cast_columns(rows, table, part), rows, table, provider))
+            parts.append(name_provider(cast_columns(rows, table, part), rows, table))
     if findings:
         return None, findings
     return parts[0] if len(parts) == 1 else ibis.union(*parts, distinct=False), []

@@ -221,11 +221,13 @@ def find_left_out(
     Returns
     -------
     frozenset of str
-        Of those with a protected identity and those who were forgotten. Never written.
+        Of those with a protected identity and those who were forgotten, by the last identity
+        and by every earlier one. Never written.
     """
     frame = engine.to_pandas(ingested.identities)
     gone = frame.loc[frame[IS_PROTECTED] & frame[IDENTITY].notna(), IDENTITY].drop_duplicates()
-    return frozenset(pseudonymise_ids(gone, key, domain=domain))
+    every = ingested.links.gather(gone).index.to_series()
+    return frozenset(pseudonymise_ids(every, key, domain=domain))
 
 
 def forget_identities(engine: Engine) -> None:

@@ -84,10 +84,7 @@ def open_source(
     findings : list of ContractFinding
         Why the file cannot be read as this table.
     """
-    problem = find_file_problem(spec)
-    if problem:
-        return None, [ContractFinding(name, "", "file", None, problem)]
-    rows, findings = _open(engine, name, spec)
+    rows, findings = open_file(engine, name, spec)
     if rows is None:
         return None, findings
     findings = find_unpivot_problems(name, spec, rows.columns)
@@ -99,6 +96,31 @@ def open_source(
     if findings:
         return None, findings
     return select_columns(rows, table, spec, mapping), []
+
+
+def open_file(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[ContractFinding]]:
+    """Open a file with its own columns.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where the table will live.
+    name : str
+        The table's name.
+    spec : SourceSpec
+        Where the file is and how to read it.
+
+    Returns
+    -------
+    rows : ibis.Table or None
+        The columns of the file under their own names; None if there are findings.
+    findings : list of ContractFinding
+        Why the file cannot be read.
+    """
+    problem = find_file_problem(spec)
+    if problem:
+        return None, [ContractFinding(name, "", "file", None, problem)]
+    return _open(engine, name, spec)
 
 
 def find_file_problem(spec: SourceSpec) -> str:

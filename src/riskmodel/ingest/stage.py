@@ -25,8 +25,7 @@ from riskmodel.ingest.identity_links import (
     LINKS,
     LinkedIdentities,
     add_provider,
-    apply_links,
-    resolve_links,
+    tie_identities,
 )
 from riskmodel.ingest.keys import (
     IDENTITIES,
@@ -38,9 +37,9 @@ from riskmodel.ingest.keys import (
     RESERVED,
     SUBJECT,
 )
+from riskmodel.ingest.link_source import read_links
 from riskmodel.ingest.parts import open_parts
 from riskmodel.ingest.specs import IdentitySpec, SourceSpec
-from riskmodel.privacy.identities import classify_identifiers
 
 PERSONS = "persons"
 """The table that says who there is."""
@@ -65,6 +64,8 @@ class IngestedTables:
         How many different identifiers of each kind there were.
     report : DataContractReport
         Without findings.
+    links : LinkedIdentities
+        Which identities were replaced by which.
     """
 
     tables: dict[str, Any]
@@ -72,6 +73,7 @@ class IngestedTables:
     identities: Any
     identifier_kinds: dict[str, int]
     report: DataContractReport
+    links: LinkedIdentities
 
 
 def ingest_tables(
@@ -125,17 +127,18 @@ def ingest_tables(
     spec = spec or IdentitySpec()
     _check_names(tables)
     known = {name: add_provider(table) for name, table in tables.items()}
-    cast, unread = _read_all(engine, sources, known | {LINKS: add_provider(LINK_TABLE)}, spec)
+    cast, unread = _read_all(engine, sources, known | {LINKS: add_provider(LINK_TABLE)})
     findings = [*_find_unknown_tables(sources, tables), *unread]
-    links, found = _read_links(engine, cast.pop(LINKS, None), spec)
+    links, found = read_links(engine, cast.pop(LINKS, None), spec)
     findings += found
     counts = {name: count_identifiers(engine, rows, tables[name]) for name, rows in cast.items()}
-    marked = _find_protected(engine, cast[PERSONS]) if PERSONS in cast else []
-    identities = _identify(counts, [*marked, *protected], links, spec)
+    marked = find_marked(engine, cast[PERSONS]) if PERSONS in cast else []
+    hidden = {*marked, *protected}
+    given = pd.Index(sorted(hidden.union(*(rows.index for rows in counts.values()))), dtype="str")
+    persons = counts[PERSONS].index if PERSONS in counts else given[:0]
+    identities = tie_identities(given, persons, hidden, links, spec)
     if find_forgotten is not None:
-        usable = identities.loc[identities[IS_PERSON] & ~identities[IS_PROTECTED], IDENTITY]
-        gone = usable[find_forgotten(usable).to_numpy()]
-        identities[IS_PROTECTED] |= identities[IDENTITY].isin(gone)
+        identities[IS_PROTECTED] |= _find_forgotten(identities, links, find_forgotten)
     usable_rows: dict[str, int] = {}
     for name, rows in cast.items():
         findings += check_contract(engine, name, rows, tables[name])
@@ -151,6 +154,7 @@ def ingest_tables(
         engine.register(identities.rename_axis(RAW).reset_index(), IDENTITIES),
         kinds,
         report,
+        links,
     )
 
 
@@ -185,7 +189,6 @@ def _read_all(
     engine: Engine,
     sources: Mapping[str, SourceSpec],
     tables: Mapping[str, Table],
-    spec: IdentitySpec,
 ) -> tuple[dict[str, Any], list[ContractFinding]]:
     """Return the tables that can be read, and what keeps the others from it."""
     cast: dict[str, Any] = {}
@@ -193,47 +196,38 @@ def _read_all(
     for name, source in sources.items():
         if name not in tables:
             continue
-        rows, findings = open_parts(engine, name, tables[name], source, spec.provider)
+        rows, findings = open_parts(engine, name, tables[name], source)
         unread += findings
         if rows is not None:
             cast[name] = rows
     return cast, unread
 
 
-def _read_links(
-    engine: Engine, rows: Any, spec: IdentitySpec
-) -> tuple[LinkedIdentities, list[ContractFinding]]:
-    """Return which identities were replaced by which, and what is wrong with the links."""
-    if rows is None:
-        return LinkedIdentities(), []
-    findings = check_contract(engine, LINKS, rows, LINK_TABLE)
-    links = resolve_links(engine.to_pandas(rows.select(*LINK_TABLE.columns)), spec)
-    return links, [*findings, *(links.findings if not findings else ())]
+def _find_forgotten(
+    identities: pd.DataFrame, links: LinkedIdentities, find: FindForgotten
+) -> pd.Series[bool]:
+    """Tell which identifiers are those of persons who were forgotten by any of their identities."""
+    usable = identities.loc[identities[IS_PERSON] & ~identities[IS_PROTECTED], IDENTITY]
+    every = links.gather(usable.drop_duplicates())
+    gone = every[find(every.index.to_series()).to_numpy()]
+    return identities[IDENTITY].isin(gone)
 
 
-def _identify(
-    counts: Mapping[str, pd.Series],
-    protected: Sequence[str],
-    links: LinkedIdentities,
-    spec: IdentitySpec,
-) -> pd.DataFrame:
-    """Bring all identifiers to one form, and say who is a person and who is protected."""
-    found = set(protected).union(*(rows.index for rows in counts.values()))
-    given = pd.Index(sorted(found), dtype="str")
-    frame = pd.DataFrame(index=given)
-    frame[IDENTITY], frame[KIND] = classify_identifiers(
-        given.to_series(), local_only=spec.all_local, keep_invalid=spec.invalid == "keep_local"
-    )
-    persons = counts[PERSONS].index if PERSONS in counts else given[:0]
-    frame = apply_links(frame, links, persons)
-    for column, members in ((IS_PERSON, persons), (IS_PROTECTED, protected)):
-        identities = frame.loc[frame.index.isin(members), IDENTITY].dropna()
-        frame[column] = frame[IDENTITY].isin(identities)
-    return frame
+def find_marked(engine: Engine, persons: Any) -> list[str]:
+    """Return the identifiers of the persons whose identity is marked as protected.
 
+    Parameters
+    ----------
+    engine : Engine
+        Where the table lives.
+    persons : ibis.Table
+        With `person_id` and `security_marking`.
 
-def _find_protected(engine: Engine, persons: Any) -> list[str]:
-    """Return the identifiers, as given, of the persons with protected identity."""
+    Returns
+    -------
+    list of str
+        As given.
+    """
     marking = persons["security_marking"]
     protected = persons.filter(marking.notnull() & (marking != SECURITY_NONE))
     identifiers: list[str] = engine.to_pandas(protected.select("person_id"))["person_id"].tolist()

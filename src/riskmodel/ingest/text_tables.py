@@ -21,15 +21,13 @@ TABLE_NAME = "feature_table"
 """What findings call the table."""
 
 
-def read_as_text(source: SourceSpec, *, table: str = TABLE_NAME) -> pd.DataFrame:
+def read_as_text(source: SourceSpec) -> pd.DataFrame:
     """Read a CSV, Parquet or Excel file as text.
 
     Parameters
     ----------
     source : SourceSpec
         Where the file is and how to read it.
-    table : str, default "feature_table"
-        What findings call the table.
 
     Returns
     -------
@@ -43,16 +41,18 @@ def read_as_text(source: SourceSpec, *, table: str = TABLE_NAME) -> pd.DataFrame
     """
     problem = find_file_problem(source)
     if problem:
-        raise_findings([ContractFinding(table, "", "file", None, problem)])
+        raise_findings([ContractFinding(TABLE_NAME, "", "file", None, problem)])
     data: Any
     if source.file_format == "excel":
         data, findings = read_excel_file(
-            table, source.path, source.sheet, decimal=source.decimal, date_format=None
+            TABLE_NAME, source.path, source.sheet, decimal=source.decimal, date_format=None
         )
     elif source.file_format == "parquet":
-        data, findings = _read_parquet(table, source.path, source.decimal)
+        data, findings = _read_parquet(source.path, source.decimal)
     else:
-        dataset, findings = open_csv_file(table, source.path, source.delimiter, source.encoding)
+        dataset, findings = open_csv_file(
+            TABLE_NAME, source.path, source.delimiter, source.encoding
+        )
         data = None if dataset is None else dataset.to_table()
     if findings:
         raise_findings(findings)
@@ -61,14 +61,12 @@ def read_as_text(source: SourceSpec, *, table: str = TABLE_NAME) -> pd.DataFrame
     return pd.DataFrame({name: text.mask(text == "") for name, text in texts.items()})
 
 
-def _read_parquet(
-    table: str, path: Path, decimal: str
-) -> tuple[pa.Table | None, list[ContractFinding]]:
+def _read_parquet(path: Path, decimal: str) -> tuple[pa.Table | None, list[ContractFinding]]:
     """Return a Parquet file with its cells as they would be written in a CSV file."""
     try:
         data = pq.read_table(path)
     except (pa.ArrowException, OSError):
-        return None, [ContractFinding(table, "", "file", None, f"{path.name} is not Parquet")]
+        return None, [ContractFinding(TABLE_NAME, "", "file", None, f"{path.name} is not Parquet")]
     texts = [
         pa.array([cell_to_text(cell, decimal, None) for cell in column.to_pylist()], pa.string())
         for column in data.columns
@@ -77,11 +75,7 @@ def _read_parquet(
 
 
 def find_absent_columns(
-    source: SourceSpec,
-    wanted: Sequence[str],
-    present: Sequence[str],
-    *,
-    table: str = TABLE_NAME,
+    source: SourceSpec, wanted: Sequence[str], present: Sequence[str]
 ) -> list[ContractFinding]:
     """Return a finding for each column that is named and not there.
 
@@ -93,8 +87,6 @@ def find_absent_columns(
         The columns that are named.
     present : sequence of str
         The columns of the file.
-    table : str, default "feature_table"
-        What the findings call the table.
 
     Returns
     -------
@@ -103,7 +95,7 @@ def find_absent_columns(
     """
     return [
         ContractFinding(
-            table,
+            TABLE_NAME,
             name,
             "present",
             None,

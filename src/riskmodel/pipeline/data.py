@@ -30,10 +30,10 @@ from riskmodel.ingest.pseudonymise import (
     link_sources,
     pseudonymise_tables,
 )
-from riskmodel.ingest.ss12000.delivery import open_delivery
 from riskmodel.ingest.stage import FindForgotten, IngestedTables, ingest_tables
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.extracts import open_extracts
 from riskmodel.pipeline.keys import (
     find_forgotten_file,
     load_keys,
@@ -53,24 +53,14 @@ _MAIN, _OWN = "linked_main", "linked_own"
 
 
 @contextmanager
-def _open_extracts(
+def _ingest(
     config: RunConfig,
     project: Path,
     notify: Callable[[float], None],
     find_forgotten: FindForgotten | None = None,
 ) -> Iterator[tuple[Engine, IngestedTables]]:
     """Open an engine, and in it all extracts: those delivered by SS 12000, and the files."""
-    with (
-        open_engine(config.engine.embedded) as engine,
-        open_delivery(
-            engine,
-            config.ss12000,
-            config.tables,
-            temporary_folder=config.engine.temporary_folder,
-            forbidden=[config.out, project],
-            notify=notify,
-        ) as delivery,
-    ):
+    with open_extracts(config, project, notify) as (engine, delivery):
         yield (
             engine,
             ingest_tables(
@@ -107,7 +97,7 @@ def check_contract(config: RunConfig, project: Path, progress: Progress) -> Data
     DataContractError
         With every finding.
     """
-    with _open_extracts(config, project, progress.advance) as (_, ingested):
+    with _ingest(config, project, progress.advance) as (_, ingested):
         return ingested.report
 
 
@@ -128,7 +118,7 @@ def pseudonymise(context: StageContext) -> str:
     keys = load_keys(config, context.project)
     key = keys.main.key
     advance = context.progress.advance
-    with _open_extracts(
+    with _ingest(
         config,
         context.project,
         lambda share: advance(0.3 * share),
@@ -194,7 +184,12 @@ def import_table(context: StageContext) -> str:
     spec, folder = context.config.feature_table, context.folder
     assert spec is not None
     key = load_main_key(context.config, context.project) if spec.id_column is not None else None
-    table = read_feature_table(spec, key, domain=context.config.pseudonyms.domain)
+    table = read_feature_table(
+        spec,
+        key,
+        domain=context.config.pseudonyms.domain,
+        identities=context.config.identities,
+    )
     gone = pd.Series(False, index=table.labels.index)
     if key is not None:
         tombstones = read_tombstones(find_forgotten_file(context.config, folder))

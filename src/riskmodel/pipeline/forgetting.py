@@ -13,10 +13,11 @@ from riskmodel.core.files import hash_file, write_json
 from riskmodel.errors import PrivacyError, UsageError
 from riskmodel.pipeline.artifacts import FORGETTING, LINKS, RunFolder
 from riskmodel.pipeline.keys import find_forgotten_file, load_linkage_key, load_main_key
+from riskmodel.pipeline.registers import demand_identifiers, find_all_identities
 from riskmodel.pipeline.removal import Removal, find_holders, list_files, remove_subjects
 from riskmodel.pipeline.runs import Run
+from riskmodel.pipeline.subject_tables import find_subjects
 from riskmodel.privacy.disclosure import show_count
-from riskmodel.privacy.identities import normalise_identifiers
 from riskmodel.privacy.linkage import make_link_ids, open_links
 from riskmodel.privacy.pseudonyms import pseudonymise_ids
 from riskmodel.privacy.tombstones import make_tombstones, read_tombstones, write_tombstones
@@ -30,7 +31,8 @@ def forget(run: Run, identifiers: Sequence[str]) -> str:
     run : Run
         Names the key and where the results are.
     identifiers : sequence of str
-        The persons, in any written form. Lines without anything are left out.
+        The persons, by any identity that they have or have had, in any written form. Lines
+        without anything are left out.
 
     Returns
     -------
@@ -40,7 +42,10 @@ def forget(run: Run, identifiers: Sequence[str]) -> str:
     Raises
     ------
     UsageError
-        If there is no identifier, or one is not valid.
+        If there is no identifier, one is not valid, or one lacks its school provider; or if
+        the run has no pseudonyms.
+    DataContractError
+        If `identity_links` cannot be read or followed: nobody is forgotten then.
     PrivacyError
         If the key is unfit, or a pseudonym still stands in a file that cannot be changed.
 
@@ -51,19 +56,22 @@ def forget(run: Run, identifiers: Sequence[str]) -> str:
     `riskmodel run` trains it without them.
     """
     config = run.config
-    identities = _read_identities(identifiers, local_only=config.identities.all_local)
+    identities = _find_identities(run, identifiers)
     key = load_main_key(config, run.project)
-    pseudonyms = pseudonymise_ids(identities, key, domain=config.pseudonyms.domain).tolist()
+    every = identities.index.to_series()
+    pseudonyms = pseudonymise_ids(every, key, domain=config.pseudonyms.domain).tolist()
     memory = find_forgotten_file(config, RunFolder(config.out))
     tombstones = read_tombstones(memory)
     own = tombstones.get(key.key_id, frozenset()) | set(make_tombstones(pseudonyms, key))
     write_tombstones(memory, tombstones | {key.key_id: own})
-    pseudonyms += _find_linked(run, pseudonyms)
+    linked = _find_linked(run, pseudonyms)
+    n_strangers = _count_strangers(list_files(config), identities, pseudonyms, linked)
+    pseudonyms += linked
     removal = remove_subjects(list_files(config), pseudonyms)
     files = list_files(config)
     holders = find_holders(files, pseudonyms)
     proof = RunFolder(config.out).path(FORGETTING)
-    write_json(proof, _describe(config, removal, files, holders, len(identities)))
+    write_json(proof, _describe(config, removal, files, holders, identities.nunique()))
     if holders:
         raise PrivacyError(
             f"`artifacts` must not hold persons who were forgotten, got {len(holders)} file(s) "
@@ -73,7 +81,17 @@ def forget(run: Run, identifiers: Sequence[str]) -> str:
     return (
         f"Taken out of {len(removal.changed)} tables; {len(removal.removed)} pages and workbooks "
         f"were removed and are made anew by `riskmodel run`. {len(files)} files were scanned and "
-        f"hold no trace: {FORGETTING}"
+        f"hold no trace: {FORGETTING}{_warn(n_strangers)}"
+    )
+
+
+def _warn(n_strangers: int) -> str:
+    """Return what to check where persons were in no table; empty if all were in one."""
+    if not n_strangers:
+        return ""
+    return (
+        f". {show_count(n_strangers)} of the persons were in no table: check how their numbers "
+        "are written. They will be left out all the same"
     )
 
 
@@ -92,20 +110,31 @@ def _find_linked(run: Run, pseudonyms: Sequence[str]) -> list[str]:
     return found
 
 
-def _read_identities(identifiers: Sequence[str], *, local_only: bool) -> pd.Series:
-    """Return the identities, each once, or raise if one is not valid."""
+def _find_identities(run: Run, identifiers: Sequence[str]) -> pd.Series:
+    """Return all identities of the persons by the last of each, or raise if one is not valid."""
+    demand_identifiers(run.config)
     given = pd.Series([text for text in identifiers if text.strip()], dtype="str")
     if given.empty:
         raise UsageError("`ids` must name a person, got none. Give one identifier on each line.")
-    identities, kinds = normalise_identifiers(given, local_only=local_only)
-    n_invalid = int(identities.isna().sum())
-    if n_invalid:
-        invalid = ", ".join(kind for kind in kinds if kind.startswith("invalid"))
+    identities, unfit = find_all_identities(run, given)
+    if len(unfit):
+        kinds = ", ".join(sorted(set(unfit)))
         raise UsageError(
-            f"`ids` must hold valid identifiers, got {n_invalid} that are not ({invalid}). Mend "
+            f"`ids` must hold valid identifiers, got {len(unfit)} that are not ({kinds}). Mend "
             "them; nobody was forgotten."
         )
-    return identities.drop_duplicates()
+    return identities
+
+
+def _count_strangers(
+    files: Sequence[Path], identities: pd.Series, pseudonyms: Sequence[str], linked: Sequence[str]
+) -> int:
+    """Return how many persons no table holds, by any of their identities; 0 if one cannot tell."""
+    held = find_subjects(files)
+    if held & set(linked):
+        return 0
+    is_held = pd.Series(pseudonyms, index=identities.to_numpy()).isin(held)
+    return int((~is_held.groupby(level=0).any()).sum())
 
 
 def _describe(

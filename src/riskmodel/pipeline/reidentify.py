@@ -16,11 +16,10 @@ from riskmodel.errors import PrivacyError, UsageError
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED
-from riskmodel.ingest.register import read_register
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.keys import find_forgotten_file, list_shared_places, load_main_key
-from riskmodel.pipeline.registers import find_protected, find_register
+from riskmodel.pipeline.registers import load_register
 from riskmodel.pipeline.runs import Run
 from riskmodel.privacy.access_log import AccessEntry, append_entry, verify_log
 from riskmodel.privacy.disclosure import show_count
@@ -105,7 +104,7 @@ def reidentify(run: Run, asked: Disclosure) -> str:
     _check_places(asked, log, shared)
     _check_key(config, asked.path, key)
     digest, columns = hash_file(asked.path), _read_list(asked.path, language)
-    found = _find_pupils(config, asked, key, columns[-1])
+    found = _find_pupils(run, asked, key, columns[-1])
     named = found[IDENTITY].notna()
     kept = ~found[IS_PROTECTED].eq(True)
     entry = AccessEntry(asked.who, asked.purpose, ACTION, digest, int((named & kept).sum()))
@@ -226,11 +225,11 @@ def _read_list(path: Path, language: str) -> list[ListColumn]:
 
 
 def _find_pupils(
-    config: RunConfig, asked: Disclosure, key: PseudonymKey, pseudonyms: ListColumn
+    run: Run, asked: Disclosure, key: PseudonymKey, pseudonyms: ListColumn
 ) -> pd.DataFrame:
     """Return who the pupils of a list are, in its order; empty where they are not known."""
-    source = find_register(config, asked.register, asked.id_column)
-    register = read_register(source, show=asked.show, is_extract=asked.register is None)
+    config = run.config
+    register = load_register(run, asked.register, asked.id_column, show=asked.show)
     people = register.with_pseudonyms(key, domain=config.pseudonyms.domain)
     found = people.reindex(pd.Index(pseudonyms.values, dtype="object"))
     if not found[IDENTITY].notna().any():
@@ -239,11 +238,11 @@ def _find_pupils(
             f"with domain {config.pseudonyms.domain}, which made none of them for the persons of "
             "the register. Name the right key and register. Nothing was written."
         )
-    protected = find_protected(config, asked.register)
     tombstones = read_tombstones(find_forgotten_file(config, RunFolder(config.out)))
+    gone = people.loc[is_forgotten(people.index.to_series(), key, tombstones).to_numpy(), IDENTITY]
     found[IS_PROTECTED] = (
         found[IS_PROTECTED].eq(True)
-        | found[IDENTITY].isin(protected)
+        | found[IDENTITY].isin(gone)
         | is_forgotten(found.index.to_series(), key, tombstones)
     )
     return found[[IDENTITY, *register.shown, IS_PROTECTED]].reset_index(drop=True)

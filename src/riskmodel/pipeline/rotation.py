@@ -16,9 +16,7 @@ import pyarrow.compute as pc
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import read_json, write_atomically, write_json
 from riskmodel.errors import PrivacyError, UsageError
-from riskmodel.ingest.keys import IDENTITY
 from riskmodel.ingest.pseudonymise import DomainKey
-from riskmodel.ingest.register import read_register
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.keys import (
@@ -27,7 +25,7 @@ from riskmodel.pipeline.keys import (
     load_linkage_key,
     load_main_key,
 )
-from riskmodel.pipeline.registers import find_register
+from riskmodel.pipeline.registers import load_register
 from riskmodel.pipeline.removal import list_files, remove_subjects
 from riskmodel.pipeline.runs import Run
 from riskmodel.pipeline.subject_tables import (
@@ -125,8 +123,8 @@ def repseudonymise(run: Run, asked: Rotation) -> str:
         )
     old, new = _load_both(run, asked)
     _check_report(config, old, new)
-    source = find_register(config, asked.register, asked.id_column)
-    people = read_register(source, show=(), is_extract=asked.register is None).people[IDENTITY]
+    register = load_register(run, asked.register, asked.id_column, show=())
+    people = register.identities.index.to_series()
     pairs = _Pairs(*(_make(people, one) for one in (old, new)))
     files = list_files(config)
     unknown = _find_unknown(files, config, pairs, old, refuse=not asked.leave_out_unknown)

@@ -194,7 +194,7 @@ _FROM_EXTRACTS = (
 _FROM_TABLE = (
     Stage(
         "pseudonymise",
-        ("feature_table", "pseudonyms"),
+        ("feature_table", "identities", "pseudonyms"),
         _find_sources,
         (*_TABLES, artifacts.SUBJECTS),
         _pseudonymise,

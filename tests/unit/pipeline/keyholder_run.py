@@ -57,6 +57,11 @@ class Place:
         self.persons.parent.mkdir(exist_ok=True)
         frame.to_csv(self.persons, sep=";", index=False)
 
+    def write_links(self, *pairs: tuple[str, str]) -> None:
+        """Write which identity was replaced by which."""
+        path = self.root / "extracts" / "identity_links.csv"
+        pd.DataFrame(pairs, columns=["old_id", "new_id"]).to_csv(path, sep=";", index=False)
+
     def write_extracts(self) -> None:
         """Write a row about everyone in each of the other tables."""
         common = {"person_id": IDS, "date": "2025-09-01"}
@@ -81,6 +86,9 @@ class Place:
             source["path"] = str(self.root / "extracts" / f"{name}.csv")
         visits = {"path": str(self.root / "extracts" / "visits.csv")}
         content["sources"] |= {"visits": visits}
+        links = self.root / "extracts" / "identity_links.csv"
+        if links.exists():
+            content["sources"]["identity_links"] = {"path": str(links)}
         content |= {"event_tables": {"visits": {"columns": {"kind": {"type": "string"}}}}}
         content |= {"out": str(self.out), "pseudonyms": {"key_file": str(self.key_file)}}
         config = self.root / "project" / "run.yaml"

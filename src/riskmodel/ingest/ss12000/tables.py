@@ -35,6 +35,11 @@ _NAMED = {  # where the pupil stands in the entities that say who is one
     "placements": "child",
 }
 
+_LISTED = {  # where pupils, and others, stand in lists of references
+    "groups": ("groupMemberships", "person"),
+    "calendarEvents": ("studentExceptions", "student"),
+}
+
 
 @dataclass(frozen=True)
 class Pupils:
@@ -82,7 +87,9 @@ def find_pupils(entities: Entities) -> Pupils:
     ]
     enrolled = persons.filter(persons.enrolments.length() > 0)
     named.append(enrolled.select(student=enrolled["id"], mark=ibis.null("string")))
-    marks = ibis.union(*named) if len(named) > 1 else named[0]
+    pupils = ibis.union(*named) if len(named) > 1 else named[0]
+    others = [join(marks, pupils, "semi", student="student") for marks in _marked(entities)]
+    marks = ibis.union(pupils, *others) if others else pupils
     marks = marks.group_by("student").aggregate(mark=marks.mark.max())
     joined = join(persons, marks, "inner", id="student")
     number = joined.civicNo["value"].strip().nullif("")
@@ -96,6 +103,17 @@ def find_pupils(entities: Entities) -> Pupils:
         ),
     )
     return Pupils(join(persons, marks, "semi", id="student"), identifiers)
+
+
+def _marked(entities: Entities) -> list[Any]:
+    """Return marked references to persons that do not say who is a pupil."""
+    found = []
+    for name, (listed, field) in _LISTED.items():
+        if name in entities:
+            rows = entities[name].select(one=entities[name][listed].unnest())
+            rows = rows.select(student=rows.one[field]["id"], mark=_mark(rows.one[field]))
+            found.append(rows.filter(rows.mark.notnull()))
+    return found
 
 
 def _mark(reference: Any) -> Any:
