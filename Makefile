@@ -10,7 +10,7 @@ DEMO_OUT ?= riskmodel-demo
 # when it is first used: most of what is installed never is, and compiling all takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test suite check lint types imports architecture format bench simulations model-speed screening-speed audit-speed lock clean
+.PHONY: help setup demo test suite check lint types imports architecture format fuzz bench simulations model-speed screening-speed audit-speed lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -48,6 +48,9 @@ test: lint imports ## everything that CI runs
 
 suite: setup
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-report=term --cov-fail-under=90
+
+fuzz: setup ## throw far more examples at the readers than the tests do
+	$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=fuzz tests/property/test_hostile_input.py
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .

@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+settings.register_profile("fuzz", max_examples=5_000)  # for `make fuzz`
 
 # What takes long to make is made once: a group runs on one worker, the longest groups first, since
 # one of them begun last would leave the other workers idle. Other files are each a group.

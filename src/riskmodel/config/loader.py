@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from riskmodel.core.spec import Spec
-from riskmodel.core.validation import suggest_name
+from riskmodel.core.validation import is_writable, suggest_name
 from riskmodel.errors import ConfigurationError
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -22,7 +23,9 @@ FindErrors = Callable[[Mapping[str, Any]], list[str]]
 Prepare = Callable[[Mapping[str, Any], Path], tuple[dict[str, Any], list[str]]]
 """Fills in a file's content, given its folder, and returns it with findings."""
 
-_MAX_BYTES = 1 << 20
+_MAX_BYTES = 1 << 18
+_MAX_FINDINGS = 50
+_LONGEST_PROBLEM = 120
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -34,14 +37,36 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.YAMLError("aliases (*name) are not allowed")
         return super().compose_node(parent, index)
 
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Refuse values that are not of the kind that they look like, such as 2024-02-31."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise _refuse(node, "the value is not of its kind") from None
+
+    def construct_scalar(self, node: Any) -> Any:
+        """Refuse characters that no file can hold."""
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and not is_writable(text):
+            raise _refuse(node, "the text holds a NUL or half a character")
+        return text
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Refuse repeated keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if repeated:
+        if not isinstance(node, yaml.MappingNode):
+            raise _refuse(node, "names and values must stand here")
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            repeated = sorted(str(key) for key, count in Counter(keys).items() if count > 1)
             line = node.start_mark.line + 1
             raise yaml.YAMLError(f"the key `{repeated[0]}` stands twice, line {line}")
-        return super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def _refuse(node: Any, problem: str) -> yaml.YAMLError:
+    """Return the error of a place in the file."""
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -50,7 +75,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : pathlib.Path
-        A UTF-8 file of at most 1 MiB.
+        A UTF-8 file of at most 256 KiB.
 
     Returns
     -------
@@ -64,18 +89,20 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ConfigurationError(f"`{path.name}` must be at most 1 MiB. Is it a configuration?")
+            raise ConfigurationError(
+                f"`{path.name}` must be at most 256 KiB. Is it a configuration?"
+            )
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_StrictLoader)
     except OSError as error:
         raise ConfigurationError(
             f"`{path.name}` must be a readable file, got {type(error).__name__}. Check the path."
         ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"`{path.name}` must be UTF-8 text. Save it as UTF-8.") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"`{path.name}` must be UTF-8 text. Save it as UTF-8.") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigurationError(
             f"`{path.name}` must be valid YAML. Mend what stands below.", [_yaml_place(error)]
-        ) from error
+        ) from None
     if not isinstance(content, dict):
         raise ConfigurationError(
             f"`{path.name}` must hold names and values, got {type(content).__name__}. "
@@ -155,17 +182,19 @@ def parse_spec(
     ConfigurationError
         With every finding.
     """
-    spec, findings = None, []
+    spec, findings, n_found = None, [], 0
     try:
         spec = spec_type.model_validate(content)
     except ValidationError as error:
-        findings = [_describe(item, spec_type) for item in error.errors()]
+        n_found = error.error_count()
+        found = error.errors(include_url=False)[:_MAX_FINDINGS]
+        findings = [_describe(item, spec_type) for item in found]
     if find_errors is not None:
-        findings += find_errors(content)
+        others = find_errors(content)
+        findings, n_found = findings + others, n_found + len(others)
     if spec is None or findings:
         raise ConfigurationError(
-            f"`{name}` must be a valid configuration, got {len(findings)} finding(s). "
-            "Mend each of them.",
+            f"`{name}` must be a valid configuration, got {n_found} finding(s). Mend each of them.",
             findings,
         )
     return spec
@@ -207,7 +236,12 @@ def _absolute(value: Any, root: Path) -> Any:
 def _yaml_place(error: Exception) -> str:
     """Say where YAML broke, without quoting the file."""
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or (str(error) if mark is None else "not YAML")
+    problem = getattr(error, "problem", None)
+    if isinstance(error, RecursionError):
+        problem = "it is nested too deeply"
+    elif type(error) is yaml.YAMLError or isinstance(error, yaml.reader.ReaderError):
+        problem = str(error).splitlines()[0]
+    problem = (problem or "not YAML")[:_LONGEST_PROBLEM]
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from riskmodel.errors import UsageError
+
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def suggest_name(name: str, valid: Iterable[str]) -> str:
@@ -82,3 +85,24 @@ def check_columns(present: Sequence[str], required: Sequence[str], *, where: str
             "Add them or map them in the configuration.",
             findings,
         )
+
+
+def is_writable(text: str) -> bool:
+    r"""Tell whether a text can be written to a file: half a character cannot, nor can a NUL.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as a path.
+
+    Returns
+    -------
+    bool
+        False if it holds a surrogate, as a name in an unknown encoding does, or a NUL.
+
+    Examples
+    --------
+    >>> is_writable("Åsa"), is_writable("\ud800"), is_writable("a\0b")
+    (True, False, False)
+    """
+    return not _UNWRITABLE.search(text)

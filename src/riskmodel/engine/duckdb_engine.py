@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from riskmodel.core.files import write_atomically
 from riskmodel.core.validation import check_columns
-from riskmodel.engine.interface import Engine, check_file
+from riskmodel.engine.interface import Engine, UnreadableFileError, check_file
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError
 
@@ -248,6 +248,13 @@ def _without_values() -> Iterator[None]:
         raise DataContractError(
             f"`tables` must hold values of their declared types, got {type(error).__name__}. "
             "Check the columns' types in the data contract."
+        ) from None
+    except duckdb.Error as error:
+        # What Parquet's own reader raises has no class of its own.
+        if type(error) not in {duckdb.Error, duckdb.IOException, duckdb.SerializationException}:
+            raise
+        raise UnreadableFileError(
+            "`path` must be a file that can be read to its end, got a broken one. Export it again."
         ) from None
 
 

@@ -11,7 +11,11 @@ from typing import Any, Self
 import pandas as pd
 import pyarrow as pa
 
-from riskmodel.errors import UsageError
+from riskmodel.errors import DataContractError, UsageError
+
+
+class UnreadableFileError(DataContractError):
+    """A file that a table is read from is broken somewhere in it."""
 
 
 class Engine(ABC):

@@ -186,9 +186,11 @@ def _to_number(given: Any, decimal: str) -> Any:
 def _parse(text: Any, decimal: str) -> Any:
     """Return numbers written with a decimal mark, null where the text is none."""
     if decimal == ".":
-        return text.try_cast("float64")
+        is_code = text.contains("_")  # the engine takes 1_000 for a thousand, as programs do
+        return ibis.cases((is_code, ibis.null("float64")), else_=text.try_cast("float64"))
     number = text.replace(decimal, ".").try_cast("float64")
-    return ibis.cases((text.contains("."), ibis.null("float64")), else_=number)
+    is_other = text.contains(".") | text.contains("_")
+    return ibis.cases((is_other, ibis.null("float64")), else_=number)
 
 
 def _without_spaces(text: Any) -> Any:

@@ -13,6 +13,8 @@ from riskmodel.core.validation import suggest_name
 from riskmodel.ingest.findings import ContractFinding
 from riskmodel.ingest.specs import SourceSpec, UnpivotSpec
 
+_MOST_DIGITS = 4
+
 
 def fold_name(name: str) -> str:
     """Return a column's name without what people write in different ways.
@@ -92,9 +94,28 @@ def map_columns(
         elif canonical in spec.columns or (column.required and canonical not in spec.constants):
             wanted = spec.columns.get(canonical, canonical)
             rule = "mapping" if canonical in spec.columns else "present"
-            detail = f"no {wanted} in {spec.path.name}.{suggest_name(wanted, present)}"
+            detail = f"no {wanted} in {spec.path.name}.{suggest_heading(wanted, present)}"
             findings.append(ContractFinding(name, canonical, rule, None, detail))
     return mapping, findings
+
+
+def suggest_heading(name: str, present: Iterable[str]) -> str:
+    """Return a hint with the closest heading of a file, unless it may be a value.
+
+    Parameters
+    ----------
+    name : str
+        The name that was given.
+    present : iterable of str
+        The headings; where a file has none, they are the values of its first row.
+
+    Returns
+    -------
+    str
+        As `suggest_name` gives it. Headings with more than four digits are not shown.
+    """
+    shown = [one for one in present if sum(map(str.isdigit, one)) <= _MOST_DIGITS]
+    return suggest_name(name, shown)
 
 
 def _find_unknown(name: str, table: Table, spec: SourceSpec) -> list[ContractFinding]:
@@ -172,7 +193,7 @@ def find_unpivot_problems(
             asked.value,
             "mapping",
             None,
-            f"no {column} in {file}.{suggest_name(column, present)}",
+            f"no {column} in {file}.{suggest_heading(column, present)}",
         )
         for column in asked.columns
         if column not in present

@@ -14,6 +14,9 @@ import pyarrow.dataset as pa_dataset
 
 from riskmodel.ingest.findings import ContractFinding
 
+MAX_COLUMNS = 4096
+"""A file or sheet with more columns than this is refused: it takes far too long."""
+
 _BLOCK = 1 << 20
 _MAX_HEADER = 1 << 20
 _DELIMITERS = (";", ",")
@@ -46,13 +49,16 @@ def open_csv_file(
     """
     codec = "utf-8-sig" if encoding.startswith("utf-8") else encoding
     n_quotes = _count_quotes(path, codec)
-    if n_quotes is None:
-        detail = f"{path.name} is not {encoding}"
+    if not isinstance(n_quotes, int):
+        detail = f"{path.name} {n_quotes or f'is not {encoding}'}"
         return None, [ContractFinding(table, "", "encoding", None, detail)]
     try:
         names, n_lines, found = _read_header(path, codec, delimiter, header_row - 1)
     except csv.Error:
         return None, [ContractFinding(table, "", "header", None, f"{path.name} is no CSV")]
+    if len(names) > MAX_COLUMNS:
+        detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
+        return None, [ContractFinding(table, "", "file", None, detail)]
     repeated = len(names) - len({name.casefold() for name in names})
     if repeated:
         return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
@@ -98,18 +104,20 @@ class _CsvLayout:
         )
 
 
-def _count_quotes(path: Path, codec: str) -> int | None:
-    """Return how many quotes a file has, or None if it is not text in an encoding."""
+def _count_quotes(path: Path, codec: str) -> int | str:
+    """Return how many quotes a file has, or why it is no text; empty if not in an encoding."""
     decoder = codecs.getincrementaldecoder(codec)()
     n_quotes = 0
     try:
         with path.open("rb") as stream:
             while block := stream.read(_BLOCK):
                 decoder.decode(block)
+                if b"\0" in block:
+                    return "holds NUL characters; save it as UTF-8"
                 n_quotes += block.count(b'"')
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return None
+        return ""
     return n_quotes
 
 

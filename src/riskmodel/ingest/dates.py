@@ -20,12 +20,14 @@ ISO = "%Y-%m-%d"
 
 _ISO_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?$"
 _ISO_LENGTH = len("2024-01-31")
+_ISO_LIKE = "____-__-__"  # the engine would read 'epoch     ' and '290000-1-1' too
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
 _SERIAL_TEXT = r"^[1-9][0-9]{4}([.,][0-9]+)?$"  # from 18 May 1927 until 2173
 _PART = "[0-9A-Za-zÀ-ÿ]+"
 _TIME_TEXT = r"([T ][0-9:]+)?$"
 _SERIAL_ORIGIN = "1899-12-30"
 _FIRST_YEAR = 1800  # the engine reads a year of two digits as one of the first century
+_LAST_YEAR = 9999
 _SAMPLE_DAY = datetime(2013, 11, 27)
 
 
@@ -124,13 +126,14 @@ def to_date(given: Any, formats: Sequence[str]) -> Any:
     Returns
     -------
     ibis.Column of date
-        A time of day is dropped; a moment with a time zone gives no day.
+        A time of day is dropped; a moment with a time zone gives no day, and no day lies before
+        1800 or after 9999.
     """
     kind = given.type()
-    if kind.is_date():
-        return given
-    if kind.is_timestamp():
-        return given.cast("date") if kind.timezone is None else ibis.null("date")
+    if kind.is_date() or (kind.is_timestamp() and kind.timezone is None):
+        return _within_years(given.cast("date"))
+    if not kind.is_string():
+        return ibis.null("date")
     if formats:
         text = given.strip()
         if len(formats) == 1:
@@ -219,17 +222,24 @@ def _parse(text: Any, formats: Sequence[str]) -> Any:
         day = ibis.literal(_SERIAL_ORIGIN).cast("date") + number.try_cast("int32").as_interval("D")
         return day.cast("date")
     moment = _try_strptime(text, [one + time for one in formats for time in _TIMES])
-    return ibis.cases((moment.year() >= _FIRST_YEAR, moment.cast("date")), else_=ibis.null("date"))
+    return _within_years(moment.cast("date"))
+
+
+def _within_years(day: Any) -> Any:
+    """Return days of years that can be meant."""
+    is_meant = day.year().between(_FIRST_YEAR, _LAST_YEAR)
+    return ibis.cases((is_meant, day), else_=ibis.null("date"))
 
 
 def _parse_iso(given: Any) -> Any:
     """Return the days of texts in ISO 8601."""
     text = given.strip()
-    return ibis.cases(
-        (given.length() == _ISO_LENGTH, given.try_cast("date")),
+    day = ibis.cases(
+        (given.like(_ISO_LIKE), given.try_cast("date")),
         (text.re_search(_ISO_TEXT), text.substr(0, _ISO_LENGTH).try_cast("date")),
         else_=ibis.null("date"),
     )
+    return _within_years(day)
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=(("string", "array<string>"), "timestamp"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 
@@ -79,8 +81,12 @@ def encode_columns(table: pd.DataFrame, decimal: str) -> tuple[pd.DataFrame, lis
         else:
             parts += _encode_texts(table[name], name)
     names = [str(part.name) for part in parts]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    findings += [ContractFinding(TABLE_NAME, name, "header") for name in repeated]
+    counts = Counter(names)
+    meeting = {name.split("=", 1)[0] for name, count in counts.items() if count > 1}
+    findings += [
+        ContractFinding(TABLE_NAME, name, "header", None, "with a text behind it, as another")
+        for name in sorted(meeting)
+    ]
     _check_names(names)
     return pd.concat(parts, axis=1) if parts else table[[]].copy(), findings
 

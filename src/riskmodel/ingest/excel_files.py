@@ -5,21 +5,42 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pyarrow as pa
 from openpyxl.utils.exceptions import InvalidFileException
 
 from riskmodel.core.validation import suggest_name
+from riskmodel.ingest.csv_files import MAX_COLUMNS
 from riskmodel.ingest.findings import ContractFinding
 
 LOCKED_MARK = bytes.fromhex("D0CF11E0A1B11AE1")
 """How a workbook begins that a password protects, or that has the format before 2007."""
 
+NOT_EXCEL = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What openpyxl raises on files that are broken."""
+
+_MAX_UNPACKED = 64 << 20
+_MAX_RATIO = 300
 _LOCKED = " that can be read: it has a password or the old format; save an unlocked copy as .xlsx"
 
 
@@ -61,11 +82,14 @@ def read_excel_file(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles, which are not read
             rows, detail = _read_rows(path, sheet, header_row)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+    except NOT_EXCEL:
         rows, detail = [], f"{path.name} is not Excel{_LOCKED if _is_locked(path) else ''}"
     if detail:
         return None, [ContractFinding(table, "", "file", None, detail)]
     names = _name_columns(rows[0])
+    if len(names) > MAX_COLUMNS:
+        detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
+        return None, [ContractFinding(table, "", "file", None, detail)]
     repeated = len(names) - len({name.casefold() for name in names})
     if repeated:
         return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
@@ -92,8 +116,30 @@ def _is_locked(path: Path) -> bool:
         return False
 
 
+def is_bomb(path: Path) -> bool:
+    """Tell whether a workbook is packed far more densely than real sheets are.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A zip file.
+
+    Returns
+    -------
+    bool
+        True if a part of more than 64 MiB takes less than a three hundredth of that in the file.
+    """
+    with zipfile.ZipFile(path) as packed:
+        return any(
+            part.file_size > max(_MAX_UNPACKED, _MAX_RATIO * part.compress_size)
+            for part in packed.infolist()
+        )
+
+
 def _read_rows(path: Path, sheet: str | None, header_row: int) -> tuple[list[tuple[Any, ...]], str]:
     """Return the cells of a sheet, or no rows and the reason."""
+    if is_bomb(path):
+        return [], f"{path.name} unpacks to far more than a sheet"
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
         if sheet is not None and sheet not in book.sheetnames:

@@ -33,7 +33,8 @@ LINK_TABLE = Table(
 PROVIDER = "school_provider"
 """The column that any extract may have, to say who gave its temporary numbers."""
 
-_LETTERED = r"^\s*(?:19|20)[0-9]{6}-?[A-Za-z]"
+_BETWEEN = "[^!-,.-~]"  # spaces, dashes and what else stands between parts of a number
+_LETTERED = r"^(?:19|20)[0-9]{6}[A-Za-z]"
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,7 +117,8 @@ def identify(given: pd.Series, spec: IdentitySpec) -> tuple[pd.Series, pd.Series
     """
     texts = given.astype("str")
     if spec.provider is not None:
-        is_own = texts.str.contains(_LETTERED, regex=True, na=False)
+        compact = texts.str.replace(_BETWEEN, "", regex=True)
+        is_own = compact.str.contains(_LETTERED, regex=True, na=False)
         start = spec.provider.strip() + PROVIDER_SEPARATOR
         texts = texts.mask(is_own, start + texts.str.strip())
     return classify_identifiers(
@@ -166,7 +168,10 @@ def name_provider(rows: Any, given: Any, table: Table) -> Any:
     identifiers = ("old_id", "new_id") if table.person == LINK_TABLE.person else (table.person,)
     changed = {
         column: ibis.cases(
-            (rows[column].re_search(_LETTERED) & name.notnull(), start + rows[column].strip()),
+            (
+                rows[column].re_replace(_BETWEEN, "").re_search(_LETTERED) & name.notnull(),
+                start + rows[column].strip(),
+            ),
             else_=rows[column],
         )
         for column in identifiers

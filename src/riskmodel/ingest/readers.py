@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from riskmodel.core.schema import Table
+from riskmodel.core.validation import is_writable
+from riskmodel.engine.interface import UnreadableFileError
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.columns import (
     find_unpivot_problems,
@@ -93,6 +96,7 @@ def open_source(
     if spec.unpivot is not None:
         rows = unpivot(rows, spec.unpivot)
     mapping, findings = map_columns(name, table, spec, rows.columns)
+    findings += _find_unfit_types(name, table, rows, mapping)
     if findings:
         return None, findings
     return select_columns(rows, table, spec, mapping), []
@@ -123,6 +127,60 @@ def open_file(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Co
     return _open(engine, name, spec)
 
 
+def _find_unfit_types(
+    name: str, table: Table, rows: Any, mapping: Mapping[str, str]
+) -> list[ContractFinding]:
+    """Return a finding for each column whose type in the file holds no single values."""
+    findings = []
+    for column, given in mapping.items():
+        kind = rows[given].type()
+        is_unfit = kind.is_nested() or kind.is_binary()
+        if column == table.person:
+            is_unfit |= kind.is_temporal() or kind.is_boolean() or kind.is_interval()
+        if is_unfit:
+            detail = f"{table.columns[column].type}, not {type(kind).__name__.lower()}"
+            findings.append(ContractFinding(name, column, "type", None, detail))
+    return findings
+
+
+def find_broken_files(
+    engine: Engine, name: str, table: Table, spec: SourceSpec
+) -> list[ContractFinding]:
+    """Read the Parquet files of a table to their ends, to tell which of them are broken.
+
+    Parameters
+    ----------
+    engine : Engine
+        What reads them.
+    name : str
+        The table's name.
+    table : Table
+        Its schema.
+    spec : SourceSpec
+        Where the files are.
+
+    Returns
+    -------
+    list of ContractFinding
+        One for each file that begins as it must and cannot be read to its end.
+    """
+    findings = []
+    for part in spec.parts:
+        if part.file_format != "parquet":
+            continue
+        try:
+            rows, _ = open_source(engine, name, table, part)
+            if rows is not None:
+                sizes = {
+                    column: rows[column].cast("string").length().sum() for column in rows.columns
+                }
+                engine.to_pandas(rows.aggregate(**sizes))
+        except UnreadableFileError:
+            detail = f"{part.path.name} cannot be read to its end; export it again"
+            findings.append(ContractFinding(name, "", "file", None, detail))
+    return findings
+
+
 def find_file_problem(spec: SourceSpec) -> str:
     """Return why a file cannot be opened at all.
 
@@ -137,6 +195,8 @@ def find_file_problem(spec: SourceSpec) -> str:
         The reason, with the file's name; empty if there is none.
     """
     name = spec.path.name
+    if not is_writable(str(spec.path)):
+        return "a file's name holds letters in an unknown encoding; rename it"
     try:
         if not spec.path.exists():
             return f"{name} does not exist"
@@ -188,6 +248,8 @@ def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[Cont
         names = pq.read_schema(path).names
     except (pa.ArrowException, OSError):
         return None, [ContractFinding(name, "", "file", None, f"{path.name} is not Parquet")]
+    if not names:
+        return None, [ContractFinding(name, "", "file", None, f"{path.name} has no columns")]
     repeated = len(names) - len({column.casefold() for column in names})
     if repeated:
         return None, [ContractFinding(name, "", "header", None, f"{repeated} repeated")]

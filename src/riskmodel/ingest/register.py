@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from riskmodel.core.schema import Column, Table
-from riskmodel.core.validation import suggest_name
 from riskmodel.engine.session import Engine
+from riskmodel.ingest.columns import suggest_heading
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.identity_links import LinkedIdentities, add_provider, tie_identities
 from riskmodel.ingest.keys import IDENTITY, IS_CURRENT, IS_PROTECTED, RESERVED, SUBJECT
@@ -161,7 +161,7 @@ def read_register(
             [
                 ContractFinding(
                     REGISTER, name, "present", None,
-                    f"not in {source.path.name}.{suggest_name(name, headings)}",
+                    f"not in {source.path.name}.{suggest_heading(name, headings)}",
                 )
                 for name in absent
             ]

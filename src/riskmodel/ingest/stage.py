@@ -10,6 +10,7 @@ import pandas as pd
 
 from riskmodel.core.schema import SECURITY_NONE, Table
 from riskmodel.core.validation import suggest_name
+from riskmodel.engine.interface import UnreadableFileError
 from riskmodel.engine.session import Engine
 from riskmodel.errors import ConfigurationError
 from riskmodel.ingest.casting import AMBIGUOUS, FAILED
@@ -19,7 +20,7 @@ from riskmodel.ingest.contracts import (
     count_identifiers,
     find_invalid,
 )
-from riskmodel.ingest.findings import ContractFinding, DataContractReport
+from riskmodel.ingest.findings import ContractFinding, DataContractReport, make_error
 from riskmodel.ingest.identity_links import (
     LINK_TABLE,
     LINKS,
@@ -39,6 +40,7 @@ from riskmodel.ingest.keys import (
 )
 from riskmodel.ingest.link_source import read_links
 from riskmodel.ingest.parts import open_parts
+from riskmodel.ingest.readers import find_broken_files
 from riskmodel.ingest.specs import IdentitySpec, SourceSpec
 
 PERSONS = "persons"
@@ -127,7 +129,33 @@ def ingest_tables(
     spec = spec or IdentitySpec()
     _check_names(tables)
     known = {name: add_provider(table) for name, table in tables.items()}
-    cast, unread = _read_all(engine, sources, known | {LINKS: add_provider(LINK_TABLE)})
+    known[LINKS] = add_provider(LINK_TABLE)
+    try:
+        return _ingest(engine, sources, tables, known, spec, protected, notices, find_forgotten)
+    except UnreadableFileError:
+        broken = [
+            finding
+            for name, source in sources.items()
+            if name in known
+            for finding in find_broken_files(engine, name, known[name], source)
+        ]
+        if not broken:
+            raise
+        raise make_error(broken) from None
+
+
+def _ingest(
+    engine: Engine,
+    sources: Mapping[str, SourceSpec],
+    tables: Mapping[str, Table],
+    known: Mapping[str, Table],
+    spec: IdentitySpec,
+    protected: Sequence[str],
+    notices: Sequence[ContractFinding],
+    find_forgotten: FindForgotten | None,
+) -> IngestedTables:
+    """Read and check extracts whose files are whole."""
+    cast, unread = _read_all(engine, sources, known)
     findings = [*_find_unknown_tables(sources, tables), *unread]
     links, found = read_links(engine, cast.pop(LINKS, None), spec)
     findings += found

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskmodel.core.validation import suggest_name
+from riskmodel.ingest.columns import suggest_heading
 from riskmodel.ingest.csv_files import open_csv_file
 from riskmodel.ingest.excel_files import cell_to_text, read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
@@ -64,14 +64,30 @@ def read_as_text(source: SourceSpec) -> pd.DataFrame:
 def _read_parquet(path: Path, decimal: str) -> tuple[pa.Table | None, list[ContractFinding]]:
     """Return a Parquet file with its cells as they would be written in a CSV file."""
     try:
-        data = pq.read_table(path)
-    except (pa.ArrowException, OSError):
+        schema = pq.read_schema(path)
+        findings = _find_unfit_columns(schema)
+        if findings:
+            return None, findings
+        columns = [column.to_pylist() for column in pq.read_table(path).columns]
+    except (pa.ArrowException, OSError, ArithmeticError):
         return None, [ContractFinding(TABLE_NAME, "", "file", None, f"{path.name} is not Parquet")]
     texts = [
-        pa.array([cell_to_text(cell, decimal, None) for cell in column.to_pylist()], pa.string())
-        for column in data.columns
+        pa.array([cell_to_text(cell, decimal, None) for cell in column], pa.string())
+        for column in columns
     ]
-    return pa.table(texts, names=data.column_names), []
+    return pa.table(texts, names=schema.names), []
+
+
+def _find_unfit_columns(schema: pa.Schema) -> list[ContractFinding]:
+    """Return a finding if names repeat, and for each column that holds no single values."""
+    repeated = len(schema.names) - len({name.casefold() for name in schema.names})
+    if repeated:
+        return [ContractFinding(TABLE_NAME, "", "header", None, f"{repeated} repeated")]
+    return [
+        ContractFinding(TABLE_NAME, field.name, "type", None, "text, numbers or dates")
+        for field in schema
+        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
+    ]
 
 
 def find_absent_columns(
@@ -99,7 +115,7 @@ def find_absent_columns(
             name,
             "present",
             None,
-            f"not in {source.path.name}.{suggest_name(name, present)}",
+            f"not in {source.path.name}.{suggest_heading(name, present)}",
         )
         for name in dict.fromkeys(wanted)
         if name not in present

@@ -78,7 +78,7 @@ def _find_needed(template: str, tables: Sequence[str]) -> tuple[str, ...]:
 
 def _list_files(paths: Sequence[Path]) -> list[Path]:
     """Return the files among some paths and in the folders among them, each once."""
-    absent = [path.name for path in paths if not path.exists()]
+    absent = [path.name for path in paths if not _exists(path)]
     if absent:
         raise UsageError(
             f"`--from` must name files and folders that exist, got {', '.join(absent)}. "
@@ -91,6 +91,14 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
             "Name the files themselves."
         )
     return found
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether there is a path, which no system has where its name is impossible."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _expand(path: Path) -> Iterator[Path]:

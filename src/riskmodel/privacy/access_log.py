@@ -212,14 +212,15 @@ def _check_chain(content: bytes, key: PseudonymKey | None) -> LogSummary:
     _demand(lines.pop() == b"", len(lines) + 1)
     for number, line in enumerate(lines, start=1):
         row = _parse(line)
-        _demand(row is not None and set(row) == _FIELDS and _to_bytes(row) == line, number)
+        _demand(row is not None, number)
         assert row is not None
         digest = str(row.pop("hash"))
         fits = row["number"] == number and row["previous"] == head and digest == _hash(row)
         _demand(fits, number)
         if key is not None and row["key_id"] == key.key_id:
             chained = {name: row[name] for name in _CHAINED}
-            _demand(hmac.compare_digest(str(row["seal"]), _seal(chained, head, key)), number)
+            seal = str(row["seal"]).encode("utf-8")
+            _demand(hmac.compare_digest(seal, _seal(chained, head, key).encode("utf-8")), number)
             sealed += 1
         head = digest
         hashes.append(head)
@@ -239,9 +240,10 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """Return the entry in a line, None if there is none."""
     try:
         row = json.loads(line.decode("utf-8"))
+        is_entry = isinstance(row, dict) and set(row) == _FIELDS and _to_bytes(row) == line
     except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) else None
+    return row if is_entry else None
 
 
 def _to_bytes(row: Mapping[str, Any]) -> bytes:

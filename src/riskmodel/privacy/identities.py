@@ -33,6 +33,7 @@ _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _AS_DIGITS = bytes.maketrans(b"0123456789", bytes(range(10)))
 _NO_SERIAL = "000"
 _DASHES = str.maketrans("\u2010\u2011\u2012\u2013\u2212", "-----")
+_INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _LONG = re.compile(r"((?:18|19|20)\d{6})[-+]?(\d{4})", re.ASCII)
 _SHORT = re.compile(r"(\d{6})([-+]?)(\d{4})", re.ASCII)
 _TEMPORARY = re.compile(r"((?:19|20)\d{6})-?([A-Z]\d{3}|[A-Z]{2}\d{2})", re.ASCII)
@@ -200,7 +201,7 @@ def is_reserve_number(text: str) -> bool:
 
 def _identify(value: object, local_only: bool = False) -> tuple[IdentityKind, str | None]:
     """Return what one identifier is, with its normal form."""
-    text = value.strip() if isinstance(value, str) else ""
+    text = _strip(value) if isinstance(value, str) else ""
     if not text:
         return "missing", None
     if local_only:
@@ -223,6 +224,11 @@ def _identify(value: object, local_only: bool = False) -> tuple[IdentityKind, st
             return "invalid_date", None
         return "temporary_number", provider + match[1] + match[2]
     return "local", text
+
+
+def _strip(text: str) -> str:
+    """Return a text without space around it and without what cannot be seen, if anywhere."""
+    return text.strip() if text.isascii() else _INVISIBLE.sub("", text).strip()
 
 
 def _identify_reserve(day: str, letter: str, tail: str) -> tuple[IdentityKind, str | None]:

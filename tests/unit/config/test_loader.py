@@ -142,7 +142,7 @@ def test_a_missing_file_a_folder_and_a_huge_file_are_refused(tmp_path):
         read_yaml(tmp_path / "none.yaml")
     with pytest.raises(ConfigurationError, match="readable file"):
         read_yaml(tmp_path)
-    with pytest.raises(ConfigurationError, match="1 MiB"):
+    with pytest.raises(ConfigurationError, match="256 KiB"):
         read_yaml(write(tmp_path, "a: 1\n" + "#" * (1 << 20)))
 
 

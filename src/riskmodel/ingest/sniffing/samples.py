@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from riskmodel.ingest.columns import fold_name
-from riskmodel.ingest.excel_files import LOCKED_MARK, cell_to_text
+from riskmodel.ingest.excel_files import LOCKED_MARK, NOT_EXCEL, cell_to_text, is_bomb
 from riskmodel.ingest.sniffing.dates import find_days
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.privacy.identities import is_personal_number
@@ -239,11 +238,12 @@ def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProb
     if start == LOCKED_MARK:
         return [], [FileProblem(path, "locked")]
     import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
 
     samples: list[Sample] = []
     problems: list[FileProblem] = []
     try:
+        if is_bomb(path):
+            return [], [FileProblem(path, "not_excel")]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles, which are not read
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -257,7 +257,7 @@ def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProb
                         problems += wrong
             finally:
                 book.close()
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+    except NOT_EXCEL:
         return [], [FileProblem(path, "not_excel")]
     if not samples and not problems:
         problems.append(FileProblem(path, "empty"))
@@ -274,11 +274,11 @@ def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
         try:
             names = file.schema_arrow.names
             batch = next(file.iter_batches(batch_size=MAX_ROWS), None)
+            columns = [] if batch is None else [column.to_pylist() for column in batch.columns]
         finally:
             file.close()
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, ArithmeticError):
         return [], [FileProblem(path, "not_parquet")]
-    columns = [] if batch is None else [column.to_pylist() for column in batch.columns]
     rows = [list(names), *_write_cells(zip(*columns, strict=True))]
     return _make_sample(path, rows, {})
 
