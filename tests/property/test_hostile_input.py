@@ -24,14 +24,13 @@ from riskmodel.errors import RiskmodelError
 from riskmodel.ingest.casting import FAILED, cast_columns
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.ingest.feature_table import read_feature_table
-from riskmodel.ingest.identity_links import add_provider, name_provider
+from riskmodel.ingest.identity_links import add_provider, identify, name_provider
 from riskmodel.ingest.readers import open_source
 from riskmodel.ingest.sniffing.samples import take_samples
-from riskmodel.ingest.specs import FeatureTableSpec, LabelSpec, SourceSpec
+from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec, LabelSpec, SourceSpec
 from riskmodel.ingest.ss12000.pages import Page, UnreadablePageError
 from riskmodel.ingest.ss12000.staging import Stage
 from riskmodel.privacy.identities import (
-    classify_identifiers,
     has_check_digit,
     is_personal_number,
     normalise_identifier,
@@ -335,15 +334,16 @@ TEMPORARY = st.from_regex(
 @example(["20130101 TF01", "\x8520130101TF01"])
 @QUERIES
 def test_a_temporary_number_in_any_form_belongs_to_its_provider(engine, texts):
-    table = add_provider(Table(columns={"person_id": Column(type="string")}))
-    data = engine.register(pd.DataFrame({"person_id": texts}), "temporary")
-    rows = cast_columns(data, table, SourceSpec(path="none.csv"))
-    found = [
-        classify_identifiers(
-            engine.to_pandas(name_provider(rows, data, table, provider))["person_id"]
-        )
-        for provider in ("Skola A", "Skola B")
-    ]
+    table = add_provider(Table(columns={"person_id": Column(type="string")}, person="person_id"))
+    found = []
+    for provider in ("Skola A", "Skola B"):
+        frame = pd.DataFrame({"person_id": texts, "school_provider": provider})
+        data = engine.register(frame, "temporary")
+        rows = cast_columns(data, table, SourceSpec(path="none.csv"))
+        named = engine.to_pandas(name_provider(rows, data, table))["person_id"]
+        found.append(identify(named, IdentitySpec()))
+        by_run, _ = identify(frame["person_id"].astype("str"), IdentitySpec(provider=provider))
+        assert (by_run.fillna("") == found[-1][0].fillna("")).all()
     is_temporary = found[0][1] == "temporary_number"
     assert (is_temporary == (found[1][1] == "temporary_number")).all()
     assert (found[0][0] != found[1][0])[is_temporary].all()

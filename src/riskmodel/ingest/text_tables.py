@@ -69,7 +69,7 @@ def _read_parquet(path: Path, decimal: str) -> tuple[pa.Table | None, list[Contr
         if findings:
             return None, findings
         columns = [column.to_pylist() for column in pq.read_table(path).columns]
-    except (pa.ArrowException, OSError, ArithmeticError):
+    except (pa.ArrowException, OSError, ArithmeticError, UnicodeError):
         return None, [ContractFinding(TABLE_NAME, "", "file", None, f"{path.name} is not Parquet")]
     texts = [
         pa.array([cell_to_text(cell, decimal, None) for cell in column], pa.string())

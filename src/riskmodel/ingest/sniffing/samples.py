@@ -277,7 +277,7 @@ def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
             columns = [] if batch is None else [column.to_pylist() for column in batch.columns]
         finally:
             file.close()
-    except (pa.ArrowException, OSError, ArithmeticError):
+    except (pa.ArrowException, OSError, ArithmeticError, UnicodeError):
         return [], [FileProblem(path, "not_parquet")]
     rows = [list(names), *_write_cells(zip(*columns, strict=True))]
     return _make_sample(path, rows, {})
