@@ -343,7 +343,8 @@ def test_a_temporary_number_in_any_form_belongs_to_its_provider(engine, texts):
         named = engine.to_pandas(name_provider(rows, data, table))["person_id"]
         found.append(identify(named, IdentitySpec()))
         by_run, _ = identify(frame["person_id"].astype("str"), IdentitySpec(provider=provider))
-        assert (by_run.fillna("") == found[-1][0].fillna("")).all()
+        is_temporary = found[-1][1] == "temporary_number"
+        assert (by_run == found[-1][0])[is_temporary].all()
     is_temporary = found[0][1] == "temporary_number"
     assert (is_temporary == (found[1][1] == "temporary_number")).all()
     assert (found[0][0] != found[1][0])[is_temporary].all()
