@@ -20,7 +20,9 @@ def check_features(run):
 def test_the_demo_says_where_everything_is(tmp_path, e2e_call):
     done = e2e_call("demo", "--out", "out", "--pupils", "2500", "--seed", "3")
     places = dict(re.findall(r"(?m)^\s+(\S.*?)\s{2,}(/.*|[A-Z]:\\.*)$", done.stdout))
-    assert set(places) == {"Screening list", "in Excel", "Fairness report", "Model card"}
+    assert set(places) == {
+        "Data quality", "Screening list", "in Excel", "Fairness report", "Model card",
+    }  # fmt: skip
     for place in places.values():
         assert Path(place).stat().st_size > 10_000
     assert "MLflow run" in done.stdout
