@@ -22,7 +22,12 @@ from riskmodel.pipeline.scoring import Scorer
 
 NAMES = ("screening.parquet", "screening.html", "screening.xlsx", "screening_scores.parquet",
          "screening_changes.parquet", "screening_check.json", "screening_views")  # fmt: skip
-FEATURES = {"absence_share_school_year", "fail_count", "grade_points_mean", "counsellor_contacts_1y"}  # fmt: skip
+FEATURES = (
+    "absence_share_school_year",
+    "fail_count",
+    "grade_points_mean",
+    "counsellor_contacts_1y",
+)
 REGION = {"n_pupils": 1200, "first_cohort": 2022, "last_cohort": 2026, "attendance_grades": (9,)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -341,6 +341,25 @@ def may_read(reasons: Sequence[Reason], spec: ScreeningSpec) -> list[Reason]:
         In the given order.
     """
     return [reason for reason in reasons if not _is_withheld(reason, spec)]
+
+
+def find_withheld(infos: Iterable[Mapping[str, Any]], spec: ScreeningSpec) -> frozenset[str]:
+    """Return the features that a list's readers may not see.
+
+    Parameters
+    ----------
+    infos : iterable of mapping
+        What is known of each feature: `name` and `domain`.
+    spec : ScreeningSpec
+        What is withheld.
+
+    Returns
+    -------
+    frozenset of str
+        Those named, and those of a withheld domain.
+    """
+    of_domains = {info["name"] for info in infos if info.get("domain") in spec.withheld_domains}
+    return frozenset(of_domains | {*spec.withheld_features})
 
 
 def _is_withheld(reason: Reason, spec: ScreeningSpec) -> bool:
