@@ -30,6 +30,8 @@ class ListMaterial:
     ----------
     rows : pandas.DataFrame
         All scored pupils, as in `select_pupils`.
+    selected : pandas.DataFrame
+        The rows of the listed ones, as `select_pupils` returned them.
     reasons : callable
         Returns the reasons of the listed ones, in their order, that a role may read.
     facts : pandas.DataFrame
@@ -50,6 +52,7 @@ class ListMaterial:
     """
 
     rows: pd.DataFrame
+    selected: pd.DataFrame
     reasons: Callable[[ScreeningSpec], Sequence[Sequence[Reason]]]
     facts: pd.DataFrame
     comparison: Comparison | None
@@ -91,7 +94,11 @@ def write_list(
     change = material.comparison.for_view(spec) if material.comparison is not None else None
     facts = _add_facts(material, change)
     screening = build_screening_list(
-        material.rows, lambda _: material.reasons(spec), spec, facts=facts
+        material.rows,
+        lambda _: material.reasons(spec),
+        spec,
+        facts=facts,
+        selected=material.selected,
     )
     with write_atomically(path) as partial:
         screening.frame.to_parquet(partial, index=False)

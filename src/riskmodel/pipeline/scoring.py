@@ -174,7 +174,7 @@ def score_pupils(
     A row depends on itself alone: the parts' size changes nothing.
     """
     table = source.select(rows)
-    subjects = sorted(str(subject) for subject in rows["subject_id"])
+    subjects = sorted(rows["subject_id"].astype(str).to_list())
     parts = []
     for number, start in enumerate(range(0, len(subjects), batch_rows)):
         wanted = subjects[start : start + batch_rows]

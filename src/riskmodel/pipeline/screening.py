@@ -197,6 +197,7 @@ def _collect_material(
     )
     return ListMaterial(
         rows=rows,
+        selected=selected,
         reasons=_explain_listed(pupils, selected),
         facts=certainty.assign(has_enough_data=selected["has_enough_data"]),
         comparison=find_comparison(config, folder, engine, pupils, spec),
