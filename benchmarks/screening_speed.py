@@ -33,7 +33,7 @@ from riskmodel.models.persistence import load_model
 PAGE = Path(__file__).parent.parent / "docs" / "screening_performance.md"
 N_PUPILS, N_SCHOOLS, PER_SCHOOL = 1_000_000, 5_000, 10
 ROW_GROUP_SIZE = 122_880
-BAR = "60 s, 4 GiB"
+MOST_SECONDS, MOST_GIB = 60, 4
 OUTPUTS = ("screening.parquet", "screening.html", "screening.xlsx", "screening_scores.parquet",
            "screening_views")  # fmt: skip
 COMMAND = (sys.executable, "-m", "riskmodel.cli.app")
@@ -78,15 +78,17 @@ def grow_run(config: Path, folder: Path, n_pupils: int, n_schools: int) -> Path:
     return target
 
 
-def screen(config: Path) -> str:
-    """Run the command and return its seconds, those of a processor, and its memory in GiB."""
+def screen(config: Path) -> tuple[str, bool]:
+    """Run the command and return its time and memory as cells, and whether both keep the bar."""
     start = time.perf_counter()
     process = subprocess.Popen([*COMMAND, "screen", "--config", str(config), "--force"])
     _, status, usage = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     seconds = time.perf_counter() - start
     used = usage.ru_utime + usage.ru_stime
-    return f"{seconds:,.0f} s | {used:,.0f} s | {usage.ru_maxrss / 2**20:.1f} GiB"
+    memory = usage.ru_maxrss / 2**20
+    cells = f"{seconds:,.0f} s | {used:,.0f} s | {memory:.1f} GiB"
+    return cells, seconds < MOST_SECONDS and memory < MOST_GIB
 
 
 def kill_in_the_middle(config: Path, out: Path) -> int:
@@ -111,10 +113,10 @@ def measure(config: Path) -> list[str]:
         grown = grow_run(config, Path(folder), N_PUPILS, N_SCHOOLS)
         out = Path(folder) / "run"
         names = pq.read_schema(out / "features.parquet").names[2:]
-        first = screen(grown)
+        first, is_kept = screen(grown)
         whole = hash_outputs(out)
         n_parts = kill_in_the_middle(grown, out)
-        second = screen(grown)
+        second, _ = screen(grown)
         assert hash_outputs(out) == whole
         scored = pq.read_table(out / "screening_scores.parquet", columns=["subject_id"])
         assert len(scored) == len(set(scored.column(0).to_pylist())) == N_PUPILS
@@ -123,9 +125,9 @@ def measure(config: Path) -> list[str]:
     family = training["points"][training["order"][0]]["chosen"]
     return [
         f"| {N_PUPILS:,} pupils × {len(names)} features ({family}), {n_listed:,} on the list | "
-        f"{first} | {BAR} |",
+        f"{first} | {MOST_SECONDS} s, {MOST_GIB} GiB: {'kept' if is_kept else 'missed'} |",
         f"| the same, killed with {n_parts} of 20 parts finished, and resumed: the second run | "
-        f"{second} | equal files |",
+        f"{second} | equal files: kept |",
     ]
 
 
@@ -158,18 +160,23 @@ def main() -> None:
         if config is None:
             subprocess.run([*COMMAND, "demo", "--out", folder], check=True)
             (config,) = (Path(folder) / "config").glob("*.yaml")
-        load = os.getloadavg()[0]
+        load = [os.getloadavg()[0]]
         out = yaml.safe_load(config.read_text(encoding="utf-8"))["out"]
         reasons = time_reasons(config.parent / out)
         lines = measure(config)
+        load.append(os.getloadavg()[0])
     page = f"""# How long the list of a million pupils takes
 
-This page is written by `python -m benchmarks.screening_speed`: the pupils of `riskmodel demo`, \
-drawn again until there are {N_PUPILS:,} of today, in {N_SCHOOLS:,} schools with {PER_SCHOOL} \
-places each. Times are of `riskmodel screen` as a whole process, from its start to the last file.
+This page is written by `python -m benchmarks.screening_speed`: the pupils of a finished run of \
+`riskmodel demo`, drawn again until there are {N_PUPILS:,} of today, in {N_SCHOOLS:,} schools with \
+{PER_SCHOOL} places each. Times are of `riskmodel screen --force` as a whole process, from its \
+start to the last file. Drawn pupils have features and no events: their cards show no attendance \
+or grades, and the first prediction point has no earlier list to be compared with.
 
 - Machine: {write_machine()}.
-- Day: {datetime.now(UTC).date()}. Processes that wanted its cores just before: {load:.1f}.
+- Day: {datetime.now(UTC).date()}. Processes that wanted its {os.cpu_count()} cores: {load[0]:.1f} \
+before, {load[1]:.1f} after. Where they are more than the cores, the time is longer than on a \
+machine of its own; the processor time tells what the work takes.
 
 | what | time | processor time | largest memory | bar |
 |---|---|---|---|---|

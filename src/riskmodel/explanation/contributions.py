@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit
 
 from riskmodel.core.randomness import make_generator
 from riskmodel.errors import UsageError
@@ -86,11 +87,37 @@ def explain(model: RiskModel, X: pd.DataFrame) -> Explanation:
     Lundberg, S. M. and Lee, S.-I. (2017). A unified approach to interpreting model
     predictions. Advances in Neural Information Processing Systems 30.
     """
-    parts = model.term_contributions(X)
+    return explain_risks(model, X)[1]
+
+
+def explain_risks(model: RiskModel, X: pd.DataFrame) -> tuple[FloatArray, Explanation]:
+    """Return risks with what each feature adds to them, from one evaluation of the model.
+
+    Parameters
+    ----------
+    model : RiskModel
+        Of a family that decomposes.
+    X : pandas.DataFrame of shape (n, p)
+        The model's features; NaN where missing.
+
+    Returns
+    -------
+    risk : numpy.ndarray of float, shape (n,)
+        As of ``model.predict_risk(X)``, to the last bit.
+    explanation : Explanation
+        As of `explain`.
+
+    Raises
+    ------
+    UsageError
+        If the model does not decompose, or the columns are not its features.
+    """
+    score, parts = model.split_score(X)
     centre = model.intercept
     stretch = model.calibrator.stretch(centre + parts.sum(axis=1), centre)
     base = float(model.calibrator.apply(np.array([centre]))[0])
-    return Explanation(parts * stretch[:, np.newaxis], base, model.feature_names)
+    risk = np.asarray(expit(model.calibrator.apply(score)), dtype=np.float64)
+    return risk, Explanation(parts * stretch[:, np.newaxis], base, model.feature_names)
 
 
 def global_importance(explanation: Explanation) -> list[dict[str, Any]]:

@@ -62,6 +62,11 @@ class Phrases:
         Names, windows and units. A feature without one goes by its column's name.
     language : {"sv", "en"}
         The reader's.
+
+    Attributes
+    ----------
+    is_missing : numpy.ndarray of bool, shape (n, names)
+        Whether a value was missing, whatever stands in its place.
     """
 
     def __init__(
@@ -75,10 +80,10 @@ class Phrases:
         self._infos = [known.get(name) or _make_plain_info(name) for name in names]
         self._language = language
         self._values = X[list(names)].to_numpy(dtype=np.float64)
-        self._missing = np.isnan(self._values)
+        self.is_missing = np.isnan(self._values)
         for column, name in enumerate(names):
             if name + FLAG_SUFFIX in X.columns:
-                self._missing[:, column] |= X[name + FLAG_SUFFIX].to_numpy() == 1
+                self.is_missing[:, column] |= X[name + FLAG_SUFFIX].to_numpy() == 1
         self._comparisons = [""] * len(names)
         self._known: dict[tuple[int, float], str] = {}
 
@@ -144,7 +149,7 @@ class Phrases:
 
     def _find(self, row: int, column: int) -> float:
         """Return a value, NaN where it was missing whatever stands in its place."""
-        return np.nan if self._missing[row, column] else float(self._values[row, column])
+        return np.nan if self.is_missing[row, column] else float(self._values[row, column])
 
     def _say(self, column: int, value: float) -> str:
         """Return the text for a value, NaN if missing."""

@@ -170,7 +170,8 @@ def _make_sum(name: str, columns: tuple[str, ...], days: int, where: Conditions)
 def _read_grades(engine: Engine, grades: Any, schema: Table, cohort: pd.DataFrame) -> pd.DataFrame:
     """Return each pupil's latest known grade in each subject and term."""
     moment = cohort[PREDICTION].iloc[0]
-    rows = grades.filter(grades[SUBJECT].isin(cohort[SUBJECT].to_list()))
+    wanted = engine.register(cohort[[SUBJECT]], "history_subjects")
+    rows = grades.semi_join(wanted, SUBJECT)
     seen = is_before(take_date(rows, schema), moment)
     known = find_known(rows, schema)
     if known is not None:

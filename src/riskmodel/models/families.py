@@ -134,13 +134,31 @@ def score_family(family: Family, estimator: Any, X: FloatArray) -> FloatArray:
         Log-odds.
     """
     if family != "boosting":
-        return np.asarray(split_family(family, estimator, X).sum(axis=1)) + find_intercept(
-            family, estimator
-        )
+        return add_terms(family, estimator, split_family(family, estimator, X))
     if len(X) == 0:
         return np.empty(0)
     with single_threaded():
         return np.asarray(estimator.decision_function(X), dtype=np.float64)
+
+
+def add_terms(family: Family, estimator: Any, terms: FloatArray) -> FloatArray:
+    """Return the uncalibrated log-odds that the features' parts make up.
+
+    Parameters
+    ----------
+    family : {'base_rate', 'rule', 'scorecard', 'logistic', 'additive'}
+        The estimator's family.
+    estimator : object
+        What `fit_family` returned.
+    terms : numpy.ndarray of float, shape (n, p)
+        What `split_family` returned.
+
+    Returns
+    -------
+    numpy.ndarray of float, shape (n,)
+        Log-odds.
+    """
+    return np.asarray(terms.sum(axis=1)) + find_intercept(family, estimator)
 
 
 def find_intercept(family: Family, estimator: Any) -> float:

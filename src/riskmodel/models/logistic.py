@@ -99,7 +99,9 @@ class LogisticDesign:
                 [_make_ramps(column, own) for column, own in zip(filled.T, self.knots, strict=True)]
             )
         columns = np.hstack([lines, is_missing[:, self.indicated]])
-        return np.asarray((columns - self.means) / self.scales)
+        columns -= self.means
+        columns /= self.scales
+        return columns
 
     def find_signs(self, directions: IntArray) -> IntArray:
         """Return the sign that each column's coefficient must keep.

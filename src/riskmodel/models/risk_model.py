@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from riskmodel.errors import UsageError
 from riskmodel.models.calibration import Calibrator
-from riskmodel.models.families import find_intercept, score_family, split_family
+from riskmodel.models.families import add_terms, find_intercept, score_family, split_family
 from riskmodel.models.inputs import read_features
 from riskmodel.models.missing import fill_missing
 from riskmodel.models.specs import YARDSTICK, Family
@@ -172,11 +172,33 @@ class RiskModel:
         UsageError
             If the model does not decompose, or the columns are not its features.
         """
+        return self.split_score(X)[1]
+
+    def split_score(self, X: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+        """Return the uncalibrated log-odds with what each feature adds to them, at one go.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame of shape (n, p)
+            The columns `feature_names`, in any order; NaN where missing.
+
+        Returns
+        -------
+        score : numpy.ndarray of float, shape (n,)
+            As of `score`, to the last bit.
+        contributions : numpy.ndarray of float, shape (n, p)
+            As of `term_contributions`.
+
+        Raises
+        ------
+        UsageError
+            If the model does not decompose, or the columns are not its features.
+        """
         self._check_interpretable()
         terms = split_family(self.family, self.estimator, self.read_inputs(X))
         contributions = np.zeros((len(X), len(self.feature_names)))
         contributions[:, self._input_columns] = terms - np.asarray(self.centre)
-        return contributions
+        return add_terms(self.family, self.estimator, terms), contributions
 
     def read_inputs(self, X: pd.DataFrame) -> FloatArray:
         """Return what the estimator is given.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ class ListMaterial:
     ----------
     rows : pandas.DataFrame
         All scored pupils, as in `select_pupils`.
-    reasons : sequence of sequence of Reason
-        Of the listed ones, in their order.
+    selected : pandas.DataFrame
+        The rows of the listed ones, as `select_pupils` returned them.
+    reasons : callable
+        Returns the reasons of the listed ones, in their order, that a role may read.
     facts : pandas.DataFrame
         What else is known of them, with their index.
     comparison : Comparison or None
@@ -50,7 +52,8 @@ class ListMaterial:
     """
 
     rows: pd.DataFrame
-    reasons: Sequence[Sequence[Reason]]
+    selected: pd.DataFrame
+    reasons: Callable[[ScreeningSpec], Sequence[Sequence[Reason]]]
     facts: pd.DataFrame
     comparison: Comparison | None
     histories: Histories | None
@@ -90,7 +93,13 @@ def write_list(
     """
     change = material.comparison.for_view(spec) if material.comparison is not None else None
     facts = _add_facts(material, change)
-    screening = build_screening_list(material.rows, lambda _: material.reasons, spec, facts=facts)
+    screening = build_screening_list(
+        material.rows,
+        lambda _: material.reasons(spec),
+        spec,
+        facts=facts,
+        selected=material.selected,
+    )
     with write_atomically(path) as partial:
         screening.frame.to_parquet(partial, index=False)
     with write_atomically(path.with_name(f"{path.stem}_changes.parquet")) as partial:

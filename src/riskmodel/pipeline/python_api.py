@@ -20,7 +20,7 @@ from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import load_chosen, read_chosen
-from riskmodel.screening.lists import build_screening_list
+from riskmodel.screening.lists import build_screening_list, find_withheld
 from riskmodel.screening.specs import Capacity, ScreeningSpec
 
 _SUBJECT = "subject_id"
@@ -28,7 +28,6 @@ _COMPANIONS = (_SUBJECT, "prediction_date", "school_unit", "school_class", "coho
 """The columns that a table may hold besides features."""
 
 _WITHHELD = ("mental_health",)
-_SPARE_REASONS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +143,9 @@ class ScreeningModel:
         explanation = explain(self.model, inputs)
         reasons = reason_texts(
             explanation, inputs, self.model.infos, language=spec.language,
-            n_reasons=spec.n_reasons + _SPARE_REASONS,
-            n_protective=spec.n_protective + _SPARE_REASONS,
+            n_reasons=spec.n_reasons, n_protective=spec.n_protective,
             background=self.model.background_means,
+            hidden=find_withheld(self.model.infos, spec), missing_protects=False,
         )  # fmt: skip
         # One date, whatever dates the pupils have, and one school where none is asked for.
         alike = {"prediction_date": ""} | ({} if capacity_per_school else {"school_unit": ""})

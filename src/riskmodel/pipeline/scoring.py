@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from riskmodel.engine.interface import Engine
 from riskmodel.errors import DataContractError
-from riskmodel.explanation.contributions import explain
-from riskmodel.explanation.reasons import LEAST_CONTRIBUTION
+from riskmodel.explanation.contributions import explain_risks
+from riskmodel.explanation.reasons import LEAST_CONTRIBUTION, find_largest
 from riskmodel.features.specs import FLAG_SUFFIX
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline.inputs import InputSource
@@ -21,6 +21,7 @@ from riskmodel.pipeline.parts import PartStore
 from riskmodel.pipeline.progress import Progress
 from riskmodel.screening.evidence import Ranges, assess_evidence, find_ranges
 from riskmodel.screening.fitness import Columns
+from riskmodel.screening.lists import find_withheld
 from riskmodel.screening.specs import EvidenceSpec, ScreeningSpec
 
 _SHARE = 0.5
@@ -41,16 +42,15 @@ class Scorer:
         Between which values the training pupils lay.
     evidence : EvidenceSpec
         When a pupil's data are too thin.
-    withheld_domains, withheld_features : tuple of str
-        What counts and is not named.
+    withheld : frozenset of str
+        The features that count and are not named.
     """
 
     model: RiskModel
     n_reasons: int
     ranges: Ranges
     evidence: EvidenceSpec
-    withheld_domains: tuple[str, ...] = ()
-    withheld_features: tuple[str, ...] = ()
+    withheld: frozenset[str] = frozenset()
 
     @property
     def schema(self) -> pa.Schema:
@@ -80,15 +80,15 @@ class Scorer:
             and `contribution_i` (log-odds above 0, by falling size); null where there are fewer.
         """
         inputs = rows.drop_columns(["subject_id"]).to_pandas()
-        parts = explain(self.model, inputs).merge_flags()
-        sizes = parts.contributions.copy()
-        sizes[:, [self._is_withheld(name) for name in parts.feature_names]] = 0.0
-        order = np.argsort(-sizes, axis=1, kind="stable")[:, : self.n_reasons]
-        values = np.take_along_axis(sizes, order, axis=1)
+        risk, explanation = explain_risks(self.model, inputs)
+        parts = explanation.merge_flags()
+        sizes = parts.contributions
+        sizes[:, [name in self.withheld for name in parts.feature_names]] = 0.0
+        order, values = find_largest(sizes, self.n_reasons)
         names = pa.array(parts.feature_names, pa.string())
         columns = {
             "subject_id": rows.column("subject_id"),
-            "risk": pa.array(self.model.predict_risk(inputs)),
+            "risk": pa.array(risk),
             "has_enough_data": pa.array(assess_evidence(inputs, self.ranges, self.evidence)),
         }
         for at in range(self.n_reasons):
@@ -101,11 +101,6 @@ class Scorer:
             columns[f"feature_{at + 1}"] = chosen
             columns[f"contribution_{at + 1}"] = pa.array(amounts, mask=too_small)
         return pa.table(columns, schema=self.schema)
-
-    def _is_withheld(self, name: str) -> bool:
-        """Tell whether a feature may not be named."""
-        domains = {info["name"]: info.get("domain") for info in self.model.infos}
-        return name in self.withheld_features or domains.get(name) in self.withheld_domains
 
 
 def make_scorer(model: RiskModel, spec: ScreeningSpec, trained: Columns) -> Scorer:
@@ -131,8 +126,7 @@ def make_scorer(model: RiskModel, spec: ScreeningSpec, trained: Columns) -> Scor
         spec.n_reasons,
         find_ranges(trained, names),
         spec.evidence,
-        spec.withheld_domains,
-        spec.withheld_features,
+        find_withheld(model.infos, spec),
     )
 
 
@@ -180,7 +174,7 @@ def score_pupils(
     A row depends on itself alone: the parts' size changes nothing.
     """
     table = source.select(rows)
-    subjects = sorted(str(subject) for subject in rows["subject_id"])
+    subjects = sorted(rows["subject_id"].astype(str).to_list())
     parts = []
     for number, start in enumerate(range(0, len(subjects), batch_rows)):
         wanted = subjects[start : start + batch_rows]

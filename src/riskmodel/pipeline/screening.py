@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -38,12 +38,10 @@ from riskmodel.pipeline.tables import KEYS, read_labels
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.report.messages import describe_refusal
 from riskmodel.screening.fitness import FitnessReport, check_fitness
-from riskmodel.screening.lists import choose_rows, select_pupils
+from riskmodel.screening.lists import choose_rows, find_withheld, select_pupils
 from riskmodel.screening.performance import measure_list
 from riskmodel.screening.specs import ScreeningSpec
 
-_SPARE_REASONS = 12
-"""Reasons asked for beyond those shown, since some may be withheld."""
 _ROW_GROUP_SIZE = 122_880
 
 
@@ -199,7 +197,8 @@ def _collect_material(
     )
     return ListMaterial(
         rows=rows,
-        reasons=_find_reasons(pupils, selected, spec),
+        selected=selected,
+        reasons=_explain_listed(pupils, selected),
         facts=certainty.assign(has_enough_data=selected["has_enough_data"]),
         comparison=find_comparison(config, folder, engine, pupils, spec),
         histories=_read_histories(context, selected),
@@ -216,21 +215,32 @@ def _collect_material(
     )
 
 
-def _find_reasons(
-    pupils: ScoredPupils, selected: pd.DataFrame, spec: ScreeningSpec
-) -> Sequence[Sequence[Reason]]:
-    """Return the reasons of the pupils to list, those too that some may not read."""
+def _explain_listed(
+    pupils: ScoredPupils, selected: pd.DataFrame
+) -> Callable[[ScreeningSpec], Sequence[Sequence[Reason]]]:
+    """Explain the pupils to list, and return what gives their reasons to the readers of a list.
+
+    Texts are written only of what is shown: most features of most pupils never are.
+    """
     model = pupils.model
     inputs = pupils.source.read(selected)[list(model.feature_names)]
-    return reason_texts(
-        explain(model, inputs),
-        inputs,
-        model.infos,
-        language=spec.language,
-        n_reasons=spec.n_reasons + _SPARE_REASONS,
-        n_protective=spec.n_protective + _SPARE_REASONS,
-        background=model.background_means,
-    )
+    explanation = explain(model, inputs)
+
+    def find_reasons(spec: ScreeningSpec) -> Sequence[Sequence[Reason]]:
+        """Return the reasons that some readers may see."""
+        return reason_texts(
+            explanation,
+            inputs,
+            model.infos,
+            language=spec.language,
+            n_reasons=spec.n_reasons,
+            n_protective=spec.n_protective,
+            background=model.background_means,
+            hidden=find_withheld(model.infos, spec),
+            missing_protects=False,
+        )
+
+    return find_reasons
 
 
 def _read_histories(context: StageContext, selected: pd.DataFrame) -> Histories | None:

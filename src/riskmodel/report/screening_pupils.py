@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,12 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
     """
     short = shorten_pseudonyms(frame["subject_id"].astype(str).to_list())
     numbers = {prefix: _find_numbers(frame, prefix) for prefix in ("", PROTECTIVE)}
+
+    @cache
+    def tell(*parts: Any) -> dict[str, Any]:
+        """Return one reason, the same for all pupils who share it."""
+        return _describe_reason(dict(zip(_PARTS, parts, strict=True)), t)
+
     return [
         {
             "subject_id": str(row["subject_id"]),
@@ -57,8 +64,8 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
             "certainty": _describe_certainty(row, t),
             "doubt": t("screening.list.too_thin") if _is_thin(row) else "",
             "notes": _describe_notes(row, t),
-            "reasons": _describe_reasons(row, "", numbers[""], t),
-            "protective": _describe_reasons(row, PROTECTIVE, numbers[PROTECTIVE], t),
+            "reasons": _describe_reasons(row, "", numbers[""], tell),
+            "protective": _describe_reasons(row, PROTECTIVE, numbers[PROTECTIVE], tell),
         }
         for row in frame.to_dict("records")
     ]
@@ -115,11 +122,14 @@ def _describe_notes(row: Mapping[Any, Any], t: Texts) -> list[dict[str, str]]:
 
 
 def _describe_reasons(
-    row: Mapping[Any, Any], prefix: str, numbers: Sequence[int], t: Texts
+    row: Mapping[Any, Any],
+    prefix: str,
+    numbers: Sequence[int],
+    tell: Callable[..., dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the reasons, or the protective factors, of one pupil."""
     return [
-        _describe_reason({name: row.get(f"{prefix}{name}_{number}") for name in _PARTS}, t)
+        tell(*(row.get(f"{prefix}{name}_{number}") for name in _PARTS))
         for number in numbers
         if is_known(row, f"{prefix}reason_{number}")
     ]

@@ -28,6 +28,10 @@ DECISION_TEXTS = {
 }
 """The text of each decision that a team can choose."""
 
+_STYLES = {"rank": "rank", "risk": "percent", "short_id": "pupil", "subject_id": "quiet",
+           "decision": "entry", "comment": "entry"}  # fmt: skip
+"""The look of a column's cells, where it is not the common one."""
+
 _READ_WIDTHS = (26, 96)
 _REASON_WIDTH = 34.0
 _HEADER_ROW = 0
@@ -246,9 +250,7 @@ def _write_cell(
     sheet: Worksheet, row: int, column: int, value: Any, name: str, formats: Mapping[str, Format]
 ) -> None:
     """Write one cell of the list, text as text whatever it looks like."""
-    kinds = {"rank": "rank", "risk": "percent", "short_id": "pupil", "subject_id": "quiet",
-             "decision": "entry", "comment": "entry"}  # fmt: skip
-    style = formats[kinds.get(name, "cell")]
+    style = formats[_STYLES.get(name, "cell")]
     if value is None or value == "":
         sheet.write_blank(row, column, None, style)
     elif isinstance(value, int | float):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskmodel.core.validation import check_columns, suggest_name
@@ -145,6 +146,7 @@ def build_screening_list(
     *,
     schools: Sequence[str] = (),
     facts: pd.DataFrame | None = None,
+    selected: pd.DataFrame | None = None,
 ) -> ScreeningList:
     """Choose the pupils with the highest risk, each with its main reasons.
 
@@ -162,6 +164,9 @@ def build_screening_list(
         Schools that must be told of even if they have no pupil, where the unit is the school.
     facts : pandas.DataFrame, optional
         Columns of `FACTS`, with the index of the chosen rows.
+    selected : pandas.DataFrame, optional
+        What `select_pupils` returned for these rows and this rule, where it is known already:
+        lists for several readers differ in what is withheld, not in who is on them.
 
     Returns
     -------
@@ -181,7 +186,7 @@ def build_screening_list(
     to what is shown, so that no withheld part follows from the risk and the others. A capacity
     above the number of pupils lists them all and says so.
     """
-    selected = select_pupils(rows, spec)
+    selected = select_pupils(rows, spec) if selected is None else selected
     texts = _reasons_of(selected, rows, reasons)
     frame = selected[["subject_id", "school_unit", "prediction_date", "rank", "risk"]]
     if facts is not None:
@@ -343,6 +348,25 @@ def may_read(reasons: Sequence[Reason], spec: ScreeningSpec) -> list[Reason]:
     return [reason for reason in reasons if not _is_withheld(reason, spec)]
 
 
+def find_withheld(infos: Iterable[Mapping[str, Any]], spec: ScreeningSpec) -> frozenset[str]:
+    """Return the features that a list's readers may not see.
+
+    Parameters
+    ----------
+    infos : iterable of mapping
+        What is known of each feature: `name` and `domain`.
+    spec : ScreeningSpec
+        What is withheld.
+
+    Returns
+    -------
+    frozenset of str
+        Those named, and those of a withheld domain.
+    """
+    of_domains = {info["name"] for info in infos if info.get("domain") in spec.withheld_domains}
+    return frozenset(of_domains | {*spec.withheld_features})
+
+
 def _is_withheld(reason: Reason, spec: ScreeningSpec) -> bool:
     """Tell whether the list's readers may not see a reason."""
     return reason.domain in spec.withheld_domains or reason.feature in spec.withheld_features
@@ -353,14 +377,18 @@ def _describe_units(
 ) -> pd.DataFrame:
     """Return one row per unit with its size, capacity and whether its cut is tied."""
     units = spec.find_units(rows["school_unit"])
-    by_unit = {str(name): risks for name, risks in rows["risk"].groupby(units)}
+    codes, found = pd.factorize(units)
+    risk = rows["risk"].to_numpy(dtype="float64")
+    risk = risk[np.lexsort((-risk, codes))]
+    ends = np.cumsum(np.bincount(codes, minlength=len(found)))
+    by_unit = {str(name): part for name, part in zip(found, np.split(risk, ends), strict=False)}
     named = set(schools) if spec.unit == "school" else set()
     records = []
     for name in sorted({*by_unit, *named}):
-        risks = by_unit.get(name, pd.Series([], dtype="float64")).sort_values(ascending=False)
+        risks = by_unit.get(name, np.empty(0))
         capacity = spec.capacity_of(len(risks))
         listed = min(capacity, len(risks))
-        tied = listed < len(risks) and risks.iloc[listed - 1] == risks.iloc[listed]
+        tied = listed < len(risks) and risks[listed - 1] == risks[listed]
         records.append((name, len(risks), capacity, listed, bool(tied)))
     return pd.DataFrame(
         records, columns=["unit", "n_pupils", "capacity", "n_listed", "is_tied_at_cut"]

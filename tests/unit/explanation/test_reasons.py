@@ -214,3 +214,16 @@ def test_twenty_thousand_pupils_take_less_than_three_seconds() -> None:
     limit_seconds = 3 if sys.gettrace() is None else 12
     assert time.process_time() - start < limit_seconds
     assert len(texts) == 20_000
+
+
+def test_a_hidden_feature_gives_its_place_to_the_next() -> None:
+    names = tuple(f"feature_{number}" for number in range(40))
+    frame = pd.DataFrame([np.arange(40.0)], columns=list(names))
+    explanation = Explanation(np.linspace(4.0, 0.1, 40)[np.newaxis], 0.0, names)
+    ((first,),) = reason_texts(explanation, frame, (), n_reasons=1, hidden=names[:30])
+    assert first.feature == "feature_30"
+    frame.iloc[0, :5] = np.nan
+    lowers = Explanation(-explanation.contributions, 0.0, names)
+    ((known,),) = reason_texts(lowers, frame, (), n_protective=1, missing_protects=False)
+    ((missing,),) = reason_texts(lowers, frame, (), n_protective=1)
+    assert (known.feature, missing.feature) == ("feature_5", "feature_0")
