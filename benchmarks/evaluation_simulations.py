@@ -102,7 +102,8 @@ The nominal coverage is 95 %; of {REPEATS} repeats, 92.9 to 97.1 % are within ch
 
 How often the 95 % interval holds the truth, in per cent, of the samples in which one is given \
 (a dash where fewer than a quarter have one: with few pupils with, or without, the outcome a \
-measure is often not defined without one of the schools):
+measure is often not defined without one of the schools, and with fewer than 20 ranking and slope \
+have none):
 
 | outcome | schools | {heads} |
 |---|---|{"---|" * len(MEASURES)}
