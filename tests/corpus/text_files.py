@@ -33,6 +33,8 @@ FILES = [
     persons("a dead link", _make_dead_link, "persons.csv does not exist"),
     persons("spaces", "   ", "persons.csv"),
     persons("one line feed", "\n", "persons.csv"),
+    persons("an empty line above two empty cells", "\n;\n", "has no header in row 1"),
+    persons("an empty line above the header", f"\n{PERSONS}", "has no header in row 1"),
     persons("only line feeds", "\n" * 50_000, "persons.csv"),
     persons("a mark alone", b"\xef\xbb\xbf", "persons.csv"),
     persons("a mark and a line feed", b"\xef\xbb\xbf\n", "persons.csv"),

@@ -56,6 +56,9 @@ def open_csv_file(
         names, n_lines, found = _read_header(path, codec, delimiter, header_row - 1)
     except csv.Error:
         return None, [ContractFinding(table, "", "header", None, f"{path.name} is no CSV")]
+    if not names:
+        detail = f"{path.name} has no header in row {header_row}"
+        return None, [ContractFinding(table, "", "file", None, detail)]
     if len(names) > MAX_COLUMNS:
         detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
         return None, [ContractFinding(table, "", "file", None, detail)]
