@@ -133,14 +133,20 @@ def test_the_list_itself_prints_as_before(page):
     assert len(re.findall(rb"/Type\s*/Page\b", document)) >= 2
 
 
-def test_five_thousand_pupils_can_be_searched_sorted_and_opened_at_once(chromium, large_page):
+@pytest.fixture
+def large(chromium, large_page):
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     page.goto(large_page.as_uri())
-    assert page.locator("#count").text_content() == "Visar 5000 av 5000 elever"
-    timed = page.evaluate("""() => {
+    yield page
+    page.close()
+
+
+def test_five_thousand_pupils_can_be_searched_sorted_and_opened_at_once(large, large_page):
+    assert large.locator("#count").text_content() == "Visar 200 av 5000 elever"
+    timed = large.evaluate("""() => {
         const measure = action => {
             const start = performance.now(); action();
-            document.body.getBoundingClientRect();  // the layout is part of what a person waits for
+            document.body.getBoundingClientRect();  // a person waits for the layout too
             return performance.now() - start;
         };
         const search = document.getElementById('search');
@@ -153,8 +159,33 @@ def test_five_thousand_pupils_can_be_searched_sorted_and_opened_at_once(chromium
             sort: measure(() => document.querySelector('th[data-sort=risk] button').click()),
         };
     }""")
-    page.close()
-    # A quiet machine of 2 cores takes .15 s and .8 s; the bounds leave room for a busy one.
-    assert max(timed["search"], timed["open"]) < 1500, timed
-    assert max(timed["all"], timed["sort"]) < 6000, timed
+    # docs/concepts/screening.md has the times of a quiet machine; these leave room for a busy one.
+    assert max(timed.values()) < 2000, timed
     assert large_page.stat().st_size < 30_000_000
+
+
+def test_more_pupils_are_shown_when_asked_for(large):
+    large.locator("th[data-sort=risk] button").click()
+    risks = large.evaluate(
+        "[...document.querySelectorAll('#pupils tbody tr')].map(r => +r.dataset.risk)"
+    )
+    assert risks == sorted(risks, reverse=True)
+    large.locator("#more").click()
+    assert large.locator("#count").text_content() == "Visar 400 av 5000 elever"
+    assert large.evaluate("document.activeElement.closest('tr').dataset.risk") == str(risks[200])
+    large.locator("#school").select_option("Övningsskolan 2")
+    assert not large.locator("#more").is_visible()
+
+
+def test_cards_and_print_hold_all_that_match_not_only_what_is_laid_out(large):
+    large.evaluate("window.print = () => {}")
+    large.locator("#class").select_option("9A")
+    large.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert len(pupils(large)) == 2500
+    large.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert len(pupils(large)) == 200
+    large.locator("button.open:visible").nth(199).click()
+    large.locator("#card-next").click()
+    last = title(large).removeprefix("Elevkort ")
+    large.keyboard.press("Escape")
+    assert large.evaluate("document.activeElement.closest('tr').dataset.pupil") == last

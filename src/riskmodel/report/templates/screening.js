@@ -9,6 +9,7 @@
   var group = document.getElementById("class");
   var search = document.getElementById("search");
   var count = document.getElementById("count");
+  var more = document.getElementById("more");
   var headers = Array.prototype.slice.call(table.querySelectorAll("th[data-sort]"));
   var language = document.documentElement.lang;
   var orders = {
@@ -20,18 +21,35 @@
 
   function plain(text) { return text.toLowerCase().replace(/-/g, ""); }
 
-  function show() {
-    var wanted = plain(search.value.trim());
-    var shown = 0;
-    rows.forEach(function (row) {
-      var found = (!school.value || row.dataset.school === school.value) &&
-        (!group || !group.value || row.dataset.class === group.value) &&
-        (!wanted || plain(row.dataset.id).indexOf(wanted) === 0 ||
-          plain(row.dataset.school).indexOf(wanted) !== -1);
-      row.hidden = !found;
-      if (found) { shown += 1; }
+  // Only so many rows are laid out at once: the others wait for the button below the list.
+  var STEP = 200;
+  var limit = STEP;
+  var matched = rows;
+
+  function render() {
+    matched = Array.prototype.filter.call(body.rows, matches);
+    var place = 0;
+    Array.prototype.forEach.call(body.rows, function (row) {
+      var isMatched = row === matched[place];
+      row.hidden = !isMatched || place >= limit;
+      if (isMatched) { place += 1; }
     });
-    count.textContent = tools.dataset.shown.replace("[shown]", shown).replace("[total]", rows.length);
+    more.hidden = matched.length <= limit;
+    count.textContent = tools.dataset.shown
+      .replace("[shown]", Math.min(limit, matched.length)).replace("[total]", rows.length);
+  }
+
+  function matches(row) {
+    var wanted = plain(search.value.trim());
+    return (!school.value || row.dataset.school === school.value) &&
+      (!group || !group.value || row.dataset.class === group.value) &&
+      (!wanted || plain(row.dataset.id).indexOf(wanted) === 0 ||
+        plain(row.dataset.school).indexOf(wanted) !== -1);
+  }
+
+  function show() {
+    limit = STEP;
+    render();
   }
 
   function sort(header, direction) {
@@ -44,6 +62,7 @@
         return sign * orders[key](a.row.dataset[key], b.row.dataset[key]) || a.index - b.index;
       })
       .forEach(function (entry) { body.appendChild(entry.row); });
+    show();
   }
 
   headers.forEach(function (header) {
@@ -180,25 +199,19 @@
     return part;
   }
 
-  function shown() {
-    return Array.prototype.filter.call(body.rows, function (row) { return !row.hidden; });
-  }
-
   function open(row) {
     current = row;
-    var visible = shown();
-    var place = visible.indexOf(row);
+    var place = matched.indexOf(row);
     holder.textContent = "";
     holder.appendChild(build(cards.pupils[rows.indexOf(row)], "h2", "card-title"));
     document.getElementById("card-previous").disabled = place <= 0;
-    document.getElementById("card-next").disabled = place === visible.length - 1;
+    document.getElementById("card-next").disabled = place === matched.length - 1;
     if (!dialog.open) { dialog.showModal(); }
     dialog.scrollTop = 0;
   }
 
   function step(by) {
-    var visible = shown();
-    var next = visible[visible.indexOf(current) + by];
+    var next = matched[matched.indexOf(current) + by];
     if (next) { open(next); }
   }
 
@@ -216,17 +229,33 @@
   document.getElementById("card-next").addEventListener("click", function () { step(1); });
   document.getElementById("card-close").addEventListener("click", function () { dialog.close(); });
   dialog.addEventListener("close", function () {
+    if (current && current.hidden) {
+      limit = Math.max(limit, matched.indexOf(current) + 1);
+      render();
+    }
     var button = current && current.querySelector("button.open");
     if (button) { button.focus(); }
   });
   document.getElementById("print").addEventListener("click", function () {
-    shown().forEach(function (row) {
+    matched.forEach(function (row) {
       prints.appendChild(build(cards.pupils[rows.indexOf(row)], "h2"));
     });
     document.documentElement.classList.add("printing-cards");
     window.print();
   });
+  more.addEventListener("click", function () {
+    var first = matched[limit];
+    limit += STEP;
+    render();
+    first.querySelector("button.open").focus();
+  });
+  window.addEventListener("beforeprint", function () {
+    limit += rows.length;
+    render();
+  });
   window.addEventListener("afterprint", function () {
+    limit = Math.max(STEP, limit - rows.length);
+    render();
     document.documentElement.classList.remove("printing-cards");
     prints.textContent = "";
   });
