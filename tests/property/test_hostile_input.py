@@ -164,8 +164,9 @@ def test_any_cells_are_a_table_or_a_finding(file, rows, decimal):
 
 
 @given(st.binary(max_size=60), st.integers(0, 4000), st.sampled_from([".xlsx", ".parquet"]))
+@example(b"\x80", 213, ".parquet")  # inside a column's name
 @FEW
-def test_a_file_broken_anywhere_is_a_table_or_a_finding(engine, file, patch, place, suffix):
+def test_a_file_broken_anywhere_is_a_table_or_a_finding(file, patch, place, suffix):
     frame = pd.DataFrame({"person_id": ["SIM1", "SIM2"], "birth_date": ["2010-01-31", WORD]})
     stream = io.BytesIO()
     frame.to_excel(stream, index=False) if suffix == ".xlsx" else frame.to_parquet(stream)
@@ -176,9 +177,11 @@ def test_a_file_broken_anywhere_is_a_table_or_a_finding(engine, file, patch, pla
     path.write_bytes(content)
     take_samples(path)
     try:
-        rows, findings = open_source(engine, "persons", PERSONS, SourceSpec(path=path))
-        if rows is not None:
-            engine.to_pandas(rows)
+        # A broken Parquet file can take the engine with it: each has one of its own.
+        with open_engine(EngineSpec(threads=1, memory_limit="1GB")) as engine:
+            rows, findings = open_source(engine, "persons", PERSONS, SourceSpec(path=path))
+            if rows is not None:
+                engine.to_pandas(rows)
     except RiskmodelError as error:
         check_silent([error])
     else:
@@ -263,7 +266,7 @@ def test_valid_numbers_are_those_of_the_personnummer_package(text, is_finished):
         expected = False
     if compact.count("-") > 1 or "/" in compact:
         expected = False  # in no order that anyone writes
-    if is_long and compact[:2] == "18":
+    if is_long and compact[:2] not in {"19", "20"}:  # other centuries are ours to refuse
         return
     if is_personal_number(text) != expected:
         digits = "".join(c for c in compact if c.isdigit())

@@ -249,6 +249,12 @@ def _without_values() -> Iterator[None]:
             f"`tables` must hold values of their declared types, got {type(error).__name__}. "
             "Check the columns' types in the data contract."
         ) from None
+    except (duckdb.InternalException, duckdb.FatalException) as error:
+        # Some broken files are taken for a defect of the engine, which then takes no more queries.
+        raise UnreadableFileError(
+            "`path` must be a file that can be read to its end, got a failure inside the engine "
+            f"({type(error).__name__}). Export it again; if that does not help, report it."
+        ) from None
     except duckdb.Error as error:
         # What Parquet's own reader raises has no class of its own.
         if type(error) not in {duckdb.Error, duckdb.IOException, duckdb.SerializationException}:

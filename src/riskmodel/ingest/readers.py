@@ -246,7 +246,7 @@ def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[Cont
     """Return a Parquet file as a table, or None with findings."""
     try:
         names = pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeError):  # the last of a name that is no UTF-8
         return None, [ContractFinding(name, "", "file", None, f"{path.name} is not Parquet")]
     if not names:
         return None, [ContractFinding(name, "", "file", None, f"{path.name} has no columns")]
