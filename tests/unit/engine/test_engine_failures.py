@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from riskmodel.engine.duckdb_engine import _without_values
-from riskmodel.errors import UnreadableFileError
+from riskmodel.engine.interface import UnreadableFileError
 
 
 @pytest.mark.parametrize("kind", [duckdb.InternalException, duckdb.FatalException])
