@@ -12,6 +12,10 @@ from riskmodel.cli.console import print_line
 from riskmodel.errors import UsageError
 
 _Config = Annotated[Path, typer.Option("--config", "-c", help="The run's configuration (YAML).")]
+_RegisterOption = Annotated[
+    Path | None, typer.Option("--register", help="Persons; default: the run's own extract.")
+]
+_IdColumnOption = Annotated[str | None, typer.Option(help="The register's column of identifiers.")]
 
 
 def register(app: typer.Typer, check_app: typer.Typer) -> None:
@@ -39,12 +43,8 @@ def _reidentify(
     log: Annotated[
         Path | None, typer.Option(help="The access log; default: beside the key file.")
     ] = None,
-    register_file: Annotated[
-        Path | None, typer.Option("--register", help="Persons; default: the run's own extract.")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="The register's column of identifiers.")
-    ] = None,
+    register_file: _RegisterOption = None,
+    id_column: _IdColumnOption = None,
     show: Annotated[
         list[str] | None,
         typer.Option(help="A column of the register to show; default: usual ones for names."),
@@ -110,12 +110,8 @@ def _repseudonymise(
     old_domain: Annotated[
         str | None, typer.Option(help="Its domain; default: that of the configuration.")
     ] = None,
-    register_file: Annotated[
-        Path | None, typer.Option("--register", help="Persons; default: the run's own extract.")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="The register's column of identifiers.")
-    ] = None,
+    register_file: _RegisterOption = None,
+    id_column: _IdColumnOption = None,
     leave_out_unknown: Annotated[
         bool, typer.Option("--leave-out-unknown", help="Take out who is not in the register.")
     ] = False,

@@ -32,7 +32,6 @@ _TIME = re.compile(r"[ T]\d\d:\d\d(:\d\d(\.\d+)?)?\Z", re.ASCII)
 _SERIAL = re.compile(r"[2-6]\d{4}([.,]\d+)?", re.ASCII)
 _ORIGIN = date(1899, 12, 30)
 _PIVOT = 69
-_ENOUGH = 0.98
 
 
 @dataclass(frozen=True)
@@ -129,19 +128,3 @@ def find_formats(texts: Sequence[str]) -> DateFormats:
 def _differ(one: str, other: str, read: Sequence[dict[str, date]]) -> bool:
     """Tell whether two formats that read the same texts give other days for one of them."""
     return any(one in days and other in days and days[one] != days[other] for days in read)
-
-
-def are_dates(found: DateFormats) -> bool:
-    """Tell whether a column is one of dates.
-
-    Parameters
-    ----------
-    found : DateFormats
-        What its texts are.
-
-    Returns
-    -------
-    bool
-        True if nearly all of them are.
-    """
-    return found.share >= _ENOUGH
