@@ -123,41 +123,49 @@ def make_wide_interval(
     know schools but are many. Simulations show that the wider of both covers, and that with fewer
     than 20 such pupils neither does.
     """
-    value, without = measure(sample)
-    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
-        return make_few(value)
-    by_unit = make_interval(value, without, sample, level=level, scale=scale)
-    if not sample.is_clustered:
+    by_unit = make_ranking_interval(*measure(sample), sample, level=level, scale=scale)
+    if not sample.is_clustered or by_unit.lower is None or by_unit.upper is None:
         return by_unit
     pupils = regroup(sample)
     by_pupil = make_interval(*measure(pupils), pupils, level=level, scale=scale)
-    if by_unit.lower is None or by_unit.upper is None:
-        return by_unit
     if by_pupil.lower is None or by_pupil.upper is None:
         return by_pupil
     return Estimate(
-        value,
+        by_unit.value,
         min(by_unit.lower, by_pupil.lower),
         max(by_unit.upper, by_pupil.upper),
         f"the wider of {by_unit.method} and {describe_units(pupils)}",
     )
 
 
-def make_few(value: float) -> Estimate:
-    """Return a measure that rests on too few pupils for an interval that would cover.
+def make_ranking_interval(
+    value: float, without: FloatArray, sample: Sample, *, level: float, scale: Scale
+) -> Estimate:
+    """Return a measure of ranking with its interval, if it rests on enough pupils for one.
 
     Parameters
     ----------
     value : float
-        The measure.
+        The measure on all rows.
+    without : numpy.ndarray of float, shape (n_units,)
+        The measure without each unit.
+    sample : Sample
+        With its units.
+    level : float
+        The share of intervals that cover the true value.
+    scale : {'identity', 'log', 'logit'}
+        The scale on which the interval is symmetric.
 
     Returns
     -------
     Estimate
-        With the reason.
+        Without an interval, and with the reason, where fewer than 20 pupils have, or have not,
+        the outcome.
     """
-    reason = f"no interval: fewer than {FEWEST_CASES} pupils with, or without, the outcome"
-    return Estimate(value, reason=reason)
+    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
+        reason = f"no interval: fewer than {FEWEST_CASES} pupils with, or without, the outcome"
+        return Estimate(value, reason=reason)
+    return make_interval(value, without, sample, level=level, scale=scale)
 
 
 def _spread(value: float, half: float, scale: Scale) -> tuple[float, float]:

@@ -19,11 +19,10 @@ from riskmodel.evaluation.calibration import (
 )
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import (
-    FEWEST_CASES,
     Scale,
     make_edge_interval,
-    make_few,
     make_interval,
+    make_ranking_interval,
     make_wide_interval,
 )
 from riskmodel.evaluation.ranking import (
@@ -129,12 +128,8 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
     """Yield the measures of a sample with both classes by name."""
-    few = min(sample.n_positive, sample.n_negative) < FEWEST_CASES
     auc = measure_auc(sample)
-    yield (
-        "auc",
-        make_few(auc[0]) if few else make_interval(*auc, sample, level=spec.level, scale="logit"),
-    )
+    yield "auc", make_ranking_interval(*auc, sample, level=spec.level, scale="logit")
     yield (
         "average_precision",
         make_wide_interval(measure_average_precision, sample, level=spec.level, scale="logit"),
@@ -181,10 +176,9 @@ def _measure_within_schools(
     value, without = measure_auc_within_school(sample)
     if np.isnan(value):
         yield names[0], Estimate.unknown("not defined: no school has pupils of both kinds")
-    elif min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
-        yield names[0], make_few(value)
     else:
-        yield names[0], make_interval(value, without, sample, level=spec.level, scale="logit")
+        found = make_ranking_interval(value, without, sample, level=spec.level, scale="logit")
+        yield names[0], found
     counts = count_within_schools(sample, max(capacity / len(sample.risk), 1e-9))
     reason = _find_capacity_reason(sample, counts, spec.minimum_count)
     if reason is not None:

@@ -24,7 +24,7 @@ from riskmodel.features.history import Histories, read_histories
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline.artifacts import RunFolder
-from riskmodel.pipeline.assessment import load_chosen, read_chosen_predictions
+from riskmodel.pipeline.assessment import load_chosen
 from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.inputs import InputSource
 from riskmodel.pipeline.runner import StageContext
@@ -53,7 +53,11 @@ class ScoredPupils:
 
 
 def describe_certainty(
-    config: RunConfig, folder: RunFolder, selected: pd.DataFrame, spec: ScreeningSpec
+    config: RunConfig,
+    folder: RunFolder,
+    predictions: pd.DataFrame,
+    selected: pd.DataFrame,
+    spec: ScreeningSpec,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Find for each listed pupil an interval and, where asked for, the possible outcomes.
 
@@ -63,6 +67,8 @@ def describe_certainty(
         The run's configuration.
     folder : RunFolder
         The run's folder.
+    predictions : pandas.DataFrame
+        Of the chosen models, on test rows.
     selected : pandas.DataFrame
         The listed rows, with `risk`.
     spec : ScreeningSpec
@@ -76,8 +82,7 @@ def describe_certainty(
         JSON values: `interval` (`level`, `method`, `reason`) and `conformal` (`level`, `by`,
         and the coverage of each group), null where not asked for.
     """
-    earlier = read_chosen_predictions(config, folder)
-    earlier = earlier[earlier["point"] == spec.point]
+    earlier = predictions[predictions["point"] == spec.point]
     level, minimum = config.evaluation.level, config.evaluation.minimum_count
     risk = selected["risk"].to_numpy(dtype="float64")
     found = find_risk_intervals(earlier, risk, level=level, minimum_count=minimum)

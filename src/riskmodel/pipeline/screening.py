@@ -190,11 +190,10 @@ def _collect_material(
     """Put together all that the lists of the run are made of."""
     config, folder, rows = context.config, context.folder, pupils.rows
     selected = select_pupils(rows, spec)
-    certainty, summary = describe_certainty(config, folder, selected, spec)
+    predictions = read_chosen_predictions(config, folder)
+    certainty, summary = describe_certainty(config, folder, predictions, selected, spec)
     thin = show_count(int((~rows["has_enough_data"]).sum()))
-    performance = measure_list(
-        read_chosen_predictions(config, folder), spec, level=config.evaluation.level
-    )
+    performance = measure_list(predictions, spec, level=config.evaluation.level)
     return ListMaterial(
         rows=rows,
         selected=selected,
