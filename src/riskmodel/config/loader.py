@@ -24,17 +24,28 @@ Prepare = Callable[[Mapping[str, Any], Path], tuple[dict[str, Any], list[str]]]
 """Fills in a file's content, given its folder, and returns it with findings."""
 
 _MAX_BYTES = 1 << 18
+_MAX_NODES = 20_000
 _MAX_FINDINGS = 50
 _LONGEST_PROBLEM = 120
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Plain YAML without repeated keys and without aliases (which can be made to explode)."""
+    """Plain YAML of bounded size, without repeated keys and without aliases.
+
+    Aliases can be made to explode, and a file of nothing but commas takes seconds to read.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._n_nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases."""
+        """Refuse aliases, and more names and values than a configuration needs."""
         if self.check_event(yaml.events.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not allowed")
+        self._n_nodes += 1
+        if self._n_nodes > _MAX_NODES:
+            raise yaml.YAMLError(f"it holds more than {_MAX_NODES:,} names and values")
         return super().compose_node(parent, index)
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
@@ -75,7 +86,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : pathlib.Path
-        A UTF-8 file of at most 256 KiB.
+        A UTF-8 file of at most 256 KiB and 20,000 names and values.
 
     Returns
     -------
