@@ -106,6 +106,37 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def hash_values(self, column: Any) -> Any:
+        """Return a whole number that equal values share; others may share it too.
+
+        Parameters
+        ----------
+        column : ibis column
+            Of any type; a missing value has a number of its own.
+
+        Returns
+        -------
+        ibis integer column
+            The engine's own number: it means nothing to another engine.
+        """
+
+    @abstractmethod
+    def shorten_key(self, column: Any) -> tuple[Any, ...]:
+        """Return columns that stand for a text key where rows are grouped or joined by it.
+
+        Parameters
+        ----------
+        column : ibis string column
+            Long, such as pseudonyms are.
+
+        Returns
+        -------
+        tuple of ibis columns
+            Equal where the keys are, and different where they differ. They mean nothing
+            outside this engine.
+        """
+
+    @abstractmethod
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.
 

@@ -162,6 +162,36 @@ class SparkEngine(Engine):
             frame = self.connection._session.sql(self.connection.compile(expr)).persist()
         return self._name_view(frame, name)
 
+    def hash_values(self, column: Any) -> Any:
+        """Return a whole number that equal values share; others may share it too.
+
+        Parameters
+        ----------
+        column : ibis column
+            Of any type; a missing value has a number of its own.
+
+        Returns
+        -------
+        ibis integer column
+            64 bits.
+        """
+        return column.hash()
+
+    def shorten_key(self, column: Any) -> tuple[Any, ...]:
+        """Return columns that stand for a text key where rows are grouped or joined by it.
+
+        Parameters
+        ----------
+        column : ibis string column
+            Long, such as pseudonyms are.
+
+        Returns
+        -------
+        tuple of ibis columns
+            The key itself.
+        """
+        return (column,)
+
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.
 

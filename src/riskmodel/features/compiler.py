@@ -130,7 +130,7 @@ def compile_features(
     results = []
     parts = find_passes(specs, schemas)
     replaced = {
-        name: _find_replaced(engine, tables[name], schemas[name])
+        name: find_replaced(engine, tables[name], schemas[name])
         for name in dict.fromkeys(part.table for part in parts)
     }
     for part in parts:
@@ -143,6 +143,7 @@ def compile_features(
             rows=rows,
             bits=bits,
             replaced=replaced[part.table],
+            shorten_key=engine.shorten_key,
         )
         results.append(compile_pass(part, table, schema, placed, materialise))
     return _assemble(rows, results, specs)
@@ -182,15 +183,6 @@ def _find_earliest(engine: Engine, table: Any, schema: Table) -> date | None:
     earliest = take_date(table, schema).min()
     (found,) = engine.to_pandas(table.aggregate(earliest=earliest))["earliest"]
     return None if pd.isna(found) else pd.Timestamp(found).date()
-
-
-def _find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
-    """Return which rows of a table later ones replace, or None if there are none."""
-    found = find_replaced(table, schema)
-    if found is None:
-        return None
-    replaced = engine.materialise(found, ibis.util.gen_name("replaced"))
-    return replaced if len(engine.to_pandas(replaced.limit(1).select(SUBJECT))) else None
 
 
 def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -> Any:

@@ -18,6 +18,10 @@ import pandas as pd
 from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 
 
+RUN_PARTS = ("longest", "misses", "length")
+"""What `find_runs` says of runs."""
+
+
 @ibis.udf.scalar.builtin(name="bit_count")  # type: ignore[untyped-decorator]
 def _bit_count(number: int) -> dt.int8:
     """Return how many bits are set; the engines' own function."""
@@ -115,7 +119,7 @@ def count_days(united: Any, sets: Mapping[str, DaySet]) -> Any:
 
 
 def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
-    """Find the longest run of hits, and the one that lasts until the latest day.
+    """Find the longest run of hits, and the latest one.
 
     Parameters
     ----------
@@ -129,34 +133,29 @@ def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
     Returns
     -------
     ibis.Table
-        ``row_no``, ``longest``, ``current``, in days; without those who have no
-        hit.
+        ``row_no``, ``longest`` (in days), and of the latest run the ``misses`` before it, which
+        are all of them if it lasts until the latest day, and its ``length``; without those who
+        have no hit.
 
     Notes
     -----
-    Only hits are taken out of the bits. Each is numbered among the pupil's own days; hits with
-    consecutive numbers share the difference of that number and their own rank.
+    Only hits are taken out of the bits. Those of one run have the same number of misses, days
+    that are no hits, before them.
     """
     inside = united.filter(united[item.span], united[item.days] != 0)
-    n_days = count_bits(inside[item.days])
-    whole = ibis.window(group_by="row_no")
+    hits = inside[item.hits].fill_null(0)
+    misses = inside[item.days] - hits
     upto = ibis.cumulative_window(group_by="row_no", order_by="cell")
+    n_misses = count_bits(misses)
     cells = inside.select(
-        "row_no",
-        days=inside[item.days],
-        hits=inside[item.hits].fill_null(0),
-        before=n_days.sum().over(upto) - n_days,
-        total=n_days.sum().over(whole),
+        "row_no", hits=hits, misses=misses, before=n_misses.sum().over(upto) - n_misses
     )
     cells = cells.filter(cells.hits != 0)
-    hits = cells.join(bits, [(cells.hits & bits.value) != 0])
-    hits = hits.select("row_no", "total", number=hits.before + count_bits(hits.days & hits.upto))
-    rank = ibis.row_number().over(group_by=hits.row_no, order_by=hits.number)
-    hits = hits.mutate(run=hits.number - rank)
-    runs = hits.group_by("row_no", "run").aggregate(
-        length=hits.count(), last=hits.number.max(), total=hits.total.max()
-    )
+    taken = cells.join(bits, [(cells.hits & bits.value) != 0])
+    taken = taken.select("row_no", misses=taken.before + count_bits(taken.misses & taken.upto))
+    runs = taken.group_by("row_no", "misses").aggregate(length=taken.count())
     return runs.group_by("row_no").aggregate(
         longest=runs.length.max(),
-        current=ibis.ifelse(runs["last"] == runs.total, runs.length, 0).max(),
+        misses=runs.misses.max(),
+        length=runs.length.argmax(runs.misses),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +25,7 @@ from riskmodel.features.aggregations import (
     shift_line,
 )
 from riskmodel.features.cells import Span
-from riskmodel.features.days import DaySet, count_days, find_runs, unite_days
+from riskmodel.features.days import RUN_PARTS, DaySet, count_days, find_runs, unite_days
 from riskmodel.features.placement import (
     Plan,
     find_late_columns,
@@ -32,7 +34,7 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import Inputs, describe_row
+from riskmodel.features.rows import Inputs
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -184,7 +186,7 @@ class _Measures:
     Parameters
     ----------
     names : dict
-        The columns by row text and moment.
+        The columns by feature and moment.
     scales : dict
         What each column has been multiplied by.
     """
@@ -194,20 +196,22 @@ class _Measures:
 
     def get(self, spec: FeatureSpec, moment: Moment) -> str:
         """Return the column of a feature's moment."""
-        return self.names[describe_row(spec), moment.name]
+        return self.names[spec.name, moment.name]
 
 
 def _gather_cells(part: Pass, placed: Any, inputs: Inputs) -> tuple[_Measures, Any]:
     """Return the measures, and the rows grouped into cells with them."""
     measures = _Measures({}, {})
     columns: dict[str, Any] = {}
+    shared: dict[Any, str] = {}
     for spec in part.specs:
         row = inputs.read(placed, spec)
         for moment in _get_moments(spec):
-            identity = (describe_row(spec), moment.name)
-            if identity not in measures.names:
-                measures.names[identity] = name = f"measure_{len(columns)}"
-                columns[name], measures.scales[name] = moment.gather(row)
+            column, scale = moment.gather(row)
+            name = shared.setdefault((column.op(), scale), f"measure_{len(shared)}")
+            measures.names[spec.name, moment.name] = name
+            measures.scales[name] = scale
+            columns.setdefault(name, column)
     keys: dict[str, Any] = {}
     if part.key:
         is_day = part.key == DAY_KEY
@@ -239,6 +243,7 @@ class _Combiner:
         self._spans = part.spans
         self._edges: dict[tuple[str, Span, str], str] = {}
         self._seen = self._find_edges(part, seen)
+        self._near: dict[tuple[str, ...], Any] = {}
         self._names: dict[tuple[str, ...], str] = {}
         self._columns: dict[str, Any] = {"prediction_day": self._seen.prediction_day.max()}
         self._day_sets: dict[DaySet, str] = {}
@@ -249,11 +254,14 @@ class _Combiner:
         columns: dict[str, Any] = {}
         for spec in part.specs:
             edge, span = _find_edge(spec), Span(spec.window)
-            if edge is None or (describe_row(spec), span, edge[0]) in self._edges:
+            if edge is None:
+                continue
+            rows = self._measures.get(spec, ROWS)
+            if (rows, span, edge[0]) in self._edges:
                 continue
             name = f"edge_{len(self._edges)}"
-            self._edges[describe_row(spec), span, edge[0]] = name
-            counts = seen[self._spans[span]] & seen[self._measures.get(spec, ROWS)].notnull()
+            self._edges[rows, span, edge[0]] = name
+            counts = seen[self._spans[span]] & seen[rows].notnull()
             days = ibis.ifelse(counts, seen.key, None)
             columns[name] = days.max() if edge[0] == "latest" else days.min()
         if not columns:
@@ -277,15 +285,14 @@ class _Combiner:
         name = self._day_sets.setdefault(item, f"set_{len(self._day_sets)}")
         if AGGREGATIONS[spec.aggregation].kind == "runs":
             self._with_runs.add(item)
-        return {part: f"{name}_{part}" for part in ("days", "hits", "longest", "current")}
+        return {part: f"{name}_{part}" for part in ("days", "hits", *RUN_PARTS)}
 
     def _request(
         self, spec: FeatureSpec, span: Span, edge: tuple[str, int] | None
     ) -> dict[str, str]:
         """Ask for a feature's moments over a span, or over its first or last days."""
-        condition = self._look_at(spec, span, edge)
+        condition, where = self._look_at(spec, span, edge)
         aggregation = AGGREGATIONS[spec.aggregation]
-        where = (self._spans[span], *(map(str, edge or ())), describe_row(spec) if edge else "")
         read = {moment.name: self._measures.get(spec, moment) for moment in aggregation.moments}
         columns = {name: self._seen[measure] for name, measure in read.items()}
         if aggregation.kind == "line":
@@ -303,16 +310,19 @@ class _Combiner:
             sums["keys"] = self._name((*where, measure, "keys"), kept.nunique().cast("float64"))
         return sums
 
-    def _look_at(self, spec: FeatureSpec, span: Span, edge: tuple[str, int] | None) -> Any:
-        """Return which rows lie in the span, and among its first or last days where asked for."""
+    def _look_at(
+        self, spec: FeatureSpec, span: Span, edge: tuple[str, int] | None
+    ) -> tuple[Any, tuple[str, ...]]:
+        """Return which rows lie in the span, or among its first or last days, and a name for it."""
         inside = self._seen[self._spans[span]]
         if edge is None:
-            return inside
+            return inside, (self._spans[span],)
         end, days = edge
-        day = self._seen[self._edges[describe_row(spec), span, end]]
-        if end == "latest":
-            return inside & is_before(day - days, self._seen.key)
-        return inside & is_before(self._seen.key, day + days)
+        name = self._edges[self._measures.get(spec, ROWS), span, end]
+        day, key = self._seen[name], self._seen.key
+        is_near = is_before(day - days, key) if end == "latest" else is_before(key, day + days)
+        self._near.setdefault((name, str(days)), inside & is_near)
+        return self._near[name, str(days)], (name, str(days))
 
     def _name(self, identity: tuple[str, ...], column: Any) -> str:
         """Return the name of a sum, adding it if it is new."""
@@ -323,7 +333,11 @@ class _Combiner:
 
     def compute(self, bits: Any) -> Any:
         """Return all that was asked for, per row of the cohort."""
-        sums = self._seen.group_by("row_no").aggregate(**self._columns)
+        seen = self._seen
+        if self._near:
+            # Most days are near no end of any window, and need not be added up.
+            seen = seen.filter(functools.reduce(operator.or_, self._near.values()))
+        sums = seen.group_by("row_no").aggregate(**self._columns)
         if not self._day_sets:
             return sums
         united = unite_days(self._seen, tuple(self._day_sets))
@@ -332,7 +346,7 @@ class _Combiner:
         for item in sorted(self._with_runs, key=self._day_sets.__getitem__):
             name = self._day_sets[item]
             runs = find_runs(united, item, bits)
-            parts.append(runs.rename({f"{name}_longest": "longest", f"{name}_current": "current"}))
+            parts.append(runs.rename({f"{name}_{part}": part for part in RUN_PARTS}))
         for part in parts:
             wider = sums.left_join(part, "row_no")
             sums = wider.select(*sums.columns, *(n for n in part.columns if n != "row_no"))
@@ -345,8 +359,13 @@ def _finish(
     """Return a feature from what was added up for it."""
     aggregation = AGGREGATIONS[spec.aggregation]
     if aggregation.finish is None:
-        part = {"longest_run": "longest", "current_run": "current"}.get(spec.aggregation, "hits")
-        return ibis.ifelse(sums[window["days"]] > 0, sums[window[part]].fill_null(0), None)
+        days, hits = sums[window["days"]], sums[window["hits"]]
+        found = hits
+        if spec.aggregation == "longest_run":
+            found = sums[window["longest"]]
+        elif spec.aggregation == "current_run":
+            found = ibis.ifelse(sums[window["misses"]] == days - hits, sums[window["length"]], 0)
+        return ibis.ifelse(days > 0, found.fill_null(0), None)
     return aggregation.finish(
         Moments(
             window={moment: sums[name] for moment, name in window.items()},

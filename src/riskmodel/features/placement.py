@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import ibis
+from ibis import _
 
 from riskmodel.core.schema import Table
 from riskmodel.core.windows import is_before
+from riskmodel.engine.interface import Engine
 from riskmodel.features.cells import CellPlan
 from riskmodel.features.rows import find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
+
+
+_KEY = "subject_key_"
+"""What stands before the number of a column that stands for the subject."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Plan:
         One row per bit of a cell's days: ``value`` (the bit) and ``upto`` (it and all before).
     replaced : ibis.Table or None
         Which rows later ones replace, as `find_replaced` returns them, where there are any.
+    shorten_key : callable
+        The engine's `shorten_key`.
     """
 
     cells: CellPlan
@@ -43,6 +51,23 @@ class Plan:
     rows: Any
     bits: Any
     replaced: Any | None
+    shorten_key: Callable[[Any], tuple[Any, ...]]
+
+    def make_keys(self, table: Any) -> dict[str, Any]:
+        """Return the columns that stand for the subject where rows are grouped or joined.
+
+        Parameters
+        ----------
+        table : ibis.Table
+            With `subject_id`.
+
+        Returns
+        -------
+        dict of str to ibis column
+            By name.
+        """
+        parts = self.shorten_key(table[SUBJECT].cast("string"))
+        return {f"{_KEY}{number}": part for number, part in enumerate(parts)}
 
 
 def find_late_columns(spec: FeatureSpec, schema: Table) -> tuple[str, ...]:
@@ -91,11 +116,13 @@ def find_known(table: Any, schema: Table, late_columns: Sequence[str] = ()) -> A
     return ibis.greatest(*dates)
 
 
-def find_replaced(table: Any, schema: Table) -> Any | None:
+def find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
     """Return which rows a later row of the same fact replaces, and from when.
 
     Parameters
     ----------
+    engine : Engine
+        Where the table lives.
     table : ibis.Table
         The rows.
     schema : Table
@@ -106,32 +133,32 @@ def find_replaced(table: Any, schema: Table) -> Any | None:
     ibis.Table or None
         The key, ``version`` (the day from which the row counts) and ``replaced`` (the day from
         which the next one does); rows that became known on the same day do not replace one
-        another. None where the table has no key or no known dates.
+        another. None where the table has no key or no known dates, or nothing is replaced.
     """
     known, fact = find_known(table, schema), schema.fact_key
     if known is None or not fact or not set(fact) <= set(table.columns):
         return None
     key = [SUBJECT, *fact]
     whole = table.filter(*(table[name].notnull() for name in fact))
-    number = functools.reduce(operator.xor, [whole[name].hash() for name in key])
-    versions = whole.select(*key, number=number, version=_find_version(whole, schema))
-    # Only a fact of which some row came late can have two versions, and most have one. A number
-    # made of the key finds these few cheaply; that others may share it does no harm.
-    late = whole.filter(find_known(whole, schema) > take_date(whole, schema))
-    late_numbers = late.select(
-        number=functools.reduce(operator.xor, [late[name].hash() for name in key])
-    )
-    concerned = versions.semi_join(late_numbers.distinct(), "number")
-    spread = concerned.group_by("number").aggregate(
-        first=concerned.version.min(), final=concerned.version.max()
-    )
+    # A number made of the key finds the facts with several versions cheaply; that others may
+    # share it does no harm. Only a fact of which some row came late can have two versions.
+    number = functools.reduce(operator.xor, [engine.hash_values(whole[name]) for name in key])
+    version, known = _find_version(whole, schema), find_known(whole, schema)
+    versions = whole.select(*key, number=number, version=version)
+    late = whole.filter(known > take_date(whole, schema)).select(number=number).distinct()
+    spread = versions.select("number", "version").semi_join(late, "number").group_by("number")
+    spread = spread.aggregate(first=_.version.min(), final=_.version.max())
     several = spread.filter(is_before(spread["first"], spread.final)).select("number")
-    different = concerned.semi_join(several, "number").drop("number").distinct()
+    several = engine.materialise(several, ibis.util.gen_name("several"))
+    if not len(engine.to_pandas(several.limit(1))):
+        return None
+    different = versions.semi_join(several, "number").select(*key, "version").distinct()
     following = different.version.lead().over(
         group_by=[different[name] for name in key], order_by=different.version
     )
     marked = different.mutate(replaced=following)
-    return marked.filter(marked.replaced.notnull())
+    marked = marked.filter(marked.replaced.notnull())
+    return engine.materialise(marked, ibis.util.gen_name("replaced"))
 
 
 def take_date(table: Any, schema: Table) -> Any:
@@ -206,7 +233,7 @@ def place_rows(
     Returns
     -------
     ibis.Table
-        ``subject_id``, the columns of the plan's days, the columns read, and, where rows can
+        The subject's keys, the columns of the plan's days, the columns read, and, where rows can
         be known late or be replaced, ``late`` and ``until``: the first place of a prediction
         date that sees the row, where that is not the first after its day, and the first that
         does not any more.
@@ -232,7 +259,8 @@ def place_rows(
             columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
     if plan.replaced is not None:
         columns["until"] = _find_place(table.replaced, dates)
-    rows = table.filter(is_inside).select(SUBJECT, date=moment, **columns, **inputs)
+    columns |= plan.make_keys(table)
+    rows = table.filter(is_inside).select(date=moment, **columns, **inputs)
     placed = rows.inner_join(plan.days, "date").drop("date")
     if "late" in columns:
         is_later = placed.late > placed.known
@@ -259,7 +287,12 @@ def group_names(placed: Any) -> tuple[str, ...]:
     tuple of str
         Names of columns.
     """
-    return tuple(name for name in (SUBJECT, "cell", "late", "until") if name in placed.columns)
+    return (*_key_names(placed), *(n for n in ("cell", "late", "until") if n in placed.columns))
+
+
+def _key_names(table: Any) -> tuple[str, ...]:
+    """Return the columns that stand for the subject."""
+    return tuple(name for name in table.columns if name.startswith(_KEY))
 
 
 def see_cells(cells: Any, plan: Plan) -> Any:
@@ -277,10 +310,13 @@ def see_cells(cells: Any, plan: Plan) -> Any:
     ibis.Table
         The cells' columns, ``row_no``, ``prediction_day``, ``origin`` and the spans.
     """
-    rows = cells.inner_join(plan.rows.select(SUBJECT, "row_no", "date_no"), SUBJECT)
+    keys = _key_names(cells)
+    rows = cells.inner_join(
+        plan.rows.select("row_no", "date_no", **plan.make_keys(plan.rows)), list(keys)
+    )
     seen = rows.inner_join(plan.members, ["cell", "date_no"])
     if "late" in cells.columns:
         seen = seen.filter(seen.late.fill_null(0) <= seen.date_no)
     if "until" in cells.columns:
         seen = seen.filter(seen.date_no < seen.until.fill_null(len(plan.cells.dates)))
-    return seen.drop(SUBJECT, "date_no", *({"late", "until"} & set(cells.columns)))
+    return seen.drop(*keys, "date_no", *({"late", "until"} & set(cells.columns)))

@@ -104,7 +104,8 @@ class Inputs:
     ) -> None:
         self._raw = {name: take_column(table, name, columns) for name in find_used_columns(specs)}
         self._names: dict[tuple[str, str], str] = {}
-        self._scales: dict[str, int] = {}
+        self._scales: dict[tuple[str, str], int] = {}
+        self._shared: dict[Any, str] = {}
         self.columns: dict[str, Any] = {}
         for spec in specs:
             self._add_spec(spec)
@@ -114,19 +115,19 @@ class Inputs:
         is_key = AGGREGATIONS[spec.aggregation].kind == "values"
         value = self._raw[spec.value[0]] if is_key else self._add_up(spec.value)
         if value is not None:
-            name = self._add("value", self._identify_value(spec), value)
+            self._add(spec, "value", value)
             if not is_key:
-                self._add_fixed("amount", repr(spec.value), value, name)
+                self._add_fixed(spec, "amount", value)
         weight = self._add_up(spec.denominator)
         if weight is not None:
-            self._add_fixed("weight", repr(spec.denominator), weight)
+            self._add_fixed(spec, "weight", weight)
         conditions = self._list_conditions(spec)
         if spec.where or spec.match or len(conditions) > 1:
-            self._add("counts", self._identify_counts(spec), _all(conditions))
+            self._add(spec, "counts", _all(conditions))
         if spec.match:
-            self._add("hit", self._identify_hit(spec), _all(self._read_conditions(spec.match)))
+            self._add(spec, "hit", _all(self._read_conditions(spec.match)))
         elif spec.above is not None and value is not None:
-            self._add("hit", self._identify_hit(spec), value > spec.above)
+            self._add(spec, "hit", value > spec.above)
 
     def _list_conditions(self, spec: FeatureSpec) -> list[Any]:
         """Return what a row must meet and have to count, its weekday apart."""
@@ -135,40 +136,24 @@ class Inputs:
             if names:
                 present = [self._raw[name].notnull() for name in names]
                 conditions.append(functools.reduce(operator.or_, present))
-        if spec.match:
+        if len(spec.match) == 1:
+            conditions += [self._raw[name].notnull() for name in spec.match]
+        elif spec.match:
             # Whether a row fits is known as soon as one condition fails.
             is_hit = _all(self._read_conditions(spec.match)).cast("int64")
             conditions.append(is_hit.notnull())
         return conditions
 
-    def _add(self, kind: str, identity: str, column: Any) -> str:
-        """Add a column unless it is there, and return its name."""
-        name = self._names.setdefault((kind, identity), f"{INPUT}{len(self._names)}")
+    def _add(self, spec: FeatureSpec, kind: str, column: Any) -> None:
+        """Add a column, or find it among those of other features."""
+        name = self._shared.setdefault(column.op(), f"{INPUT}{len(self._shared)}")
+        self._names[spec.name, kind] = name
         self.columns.setdefault(name, column)
-        return name
 
-    def _add_fixed(self, kind: str, identity: str, column: Any, whole: str | None = None) -> None:
-        """Add a number in fixed point; one that is whole may have a column already."""
-        fixed, scale = _fix_point(column)
-        if scale == 1 and whole is not None:
-            self._names[kind, identity] = whole
-        self._scales[self._add(kind, identity, fixed)] = scale
-
-    @staticmethod
-    def _identify_value(spec: FeatureSpec) -> str:
-        """Return what tells a feature's values from those of others."""
-        return repr((AGGREGATIONS[spec.aggregation].kind == "values", spec.value))
-
-    @staticmethod
-    def _identify_hit(spec: FeatureSpec) -> str:
-        """Return what tells a feature's indicator from those of others."""
-        return repr((sorted(spec.match.items()), spec.value, spec.above))
-
-    @staticmethod
-    def _identify_counts(spec: FeatureSpec) -> str:
-        """Return what tells the rows that count for a feature from those of others."""
-        conditions = [sorted(spec.where.items()), sorted(spec.match.items())]
-        return repr((conditions, spec.value, spec.denominator))
+    def _add_fixed(self, spec: FeatureSpec, kind: str, column: Any) -> None:
+        """Add a number in fixed point."""
+        fixed, self._scales[spec.name, kind] = _fix_point(column)
+        self._add(spec, kind, fixed)
 
     def _add_up(self, names: Sequence[str]) -> Any | None:
         """Return columns added up, a missing one as 0 unless all are missing; None without any."""
@@ -196,7 +181,7 @@ class Inputs:
         str
             A name of `columns`.
         """
-        return self._names["value", self._identify_value(spec)]
+        return self._names[spec.name, "value"]
 
     def read(self, placed: Any, spec: FeatureSpec) -> Row:
         """Return what each row offers to a feature's moments.
@@ -213,32 +198,30 @@ class Inputs:
         Row
             Null where a row does not pass `where` and `weekdays` or lacks a value asked for.
         """
-        value = self._find(placed, "value", self._identify_value(spec))
-        weight = self._find(placed, "weight", repr(spec.denominator))
-        hit = self._find(placed, "hit", self._identify_hit(spec)) if spec.is_indicator else None
+        value, amount, weight, counts = (
+            self._find(placed, spec, kind) for kind in ("value", "amount", "weight", "counts")
+        )
+        hit = self._find(placed, spec, "hit") if spec.is_indicator else None
         on_weekdays = _find_weekdays(placed, spec)
-        counts = self._find(placed, "counts", self._identify_counts(spec))
         filters = [] if counts is None else [counts]
         if on_weekdays is not None and AGGREGATIONS[spec.aggregation].weekdays != "needed":
             filters.append(on_weekdays)
         counted = _Counted(placed.day.notnull(), filters, value if counts is None else None, hit)
         one = ibis.literal(1, "int64")
         hits = one if hit is None else hit.cast("int64")
-        is_number = hit is None and ("amount", repr(spec.value)) in self._names
-        amount, scale = self._read_amount(placed, spec) if is_number else (hits, 1)
+        is_number = hit is None and amount is not None
         source = value if is_number else None
+        amount = amount if is_number else hits
         chosen = amount if on_weekdays is None else ibis.ifelse(on_weekdays, amount, 0)
         return Row(
             one=counted.keep(one),
             value=counted.keep(value if is_number else hits, source),
             amount=counted.keep(amount, source),
-            amount_scale=scale,
+            amount_scale=self._scales[spec.name, "amount"] if is_number else 1,
             on_weekdays=counted.keep(chosen),
             hit=counted.keep(hits),
             weight=counted.keep(one) if weight is None else counted.keep(weight, weight),
-            weight_scale=self._scales.get(
-                self._names.get(("weight", repr(spec.denominator)), ""), 1
-            ),
+            weight_scale=self._scales.get((spec.name, "weight"), 1),
             day=counted.keep(placed.day),
             hit_day=counted.keep_hits(placed.day),
             offset=placed.offset,
@@ -246,15 +229,10 @@ class Inputs:
             hit_bit=counted.keep_hits(placed.bit),
         )
 
-    def _find(self, placed: Any, kind: str, identity: str) -> Any | None:
-        """Return a column that may not be there."""
-        name = self._names.get((kind, identity))
+    def _find(self, placed: Any, spec: FeatureSpec, kind: str) -> Any | None:
+        """Return a column of a feature that may not be there."""
+        name = self._names.get((spec.name, kind))
         return None if name is None else placed[name]
-
-    def _read_amount(self, placed: Any, spec: FeatureSpec) -> tuple[Any, int]:
-        """Return a feature's value in fixed point, and what it has been multiplied by."""
-        name = self._names["amount", repr(spec.value)]
-        return placed[name], self._scales[name]
 
 
 @dataclass(frozen=True)
@@ -289,26 +267,6 @@ def _fix_point(column: Any) -> tuple[Any, int]:
     if not column.type().is_floating():
         return column, 1
     return (column * FIXED_POINT).round().cast("int64"), FIXED_POINT
-
-
-def describe_row(spec: FeatureSpec) -> str:
-    """Return a text that two features share if their rows offer the same.
-
-    Parameters
-    ----------
-    spec : FeatureSpec
-        The feature.
-
-    Returns
-    -------
-    str
-        Filters, value and denominator.
-    """
-    aggregation = AGGREGATIONS[spec.aggregation]
-    conditions = [sorted(spec.where.items()), sorted(spec.match.items())]
-    days = (aggregation.weekdays == "needed", sorted(spec.weekdays))
-    identity = (aggregation.kind == "values", conditions, days if spec.weekdays else ())
-    return repr((*identity, spec.value, spec.above, spec.denominator))
 
 
 def _make_number(column: Any) -> Any:
