@@ -17,7 +17,6 @@ import pandas as pd
 
 from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 
-
 RUN_PARTS = ("longest", "misses", "length")
 """What `find_runs` says of runs."""
 

@@ -20,7 +20,6 @@ from riskmodel.features.rows import find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
 
-
 _KEY = "subject_key_"
 """What stands before the number of a column that stands for the subject."""
 
