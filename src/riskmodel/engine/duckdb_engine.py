@@ -139,9 +139,12 @@ class DuckDBEngine(Engine):
             The rows, which live until the engine is closed.
         """
         query = self.connection.compile(expr)
+        columns = ", ".join(_narrow(name, kind) for name, kind in expr.schema().items())
         with _without_values():
             self.connection._run_pre_execute_hooks(expr)
-            self.connection.con.execute(f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS {query}")
+            self.connection.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS SELECT {columns} FROM ({query})"
+            )
         return self.connection.table(name)
 
     def hash_values(self, column: Any) -> Any:
@@ -270,6 +273,12 @@ def _make_settings(spec: EngineSpec, spill: Path) -> dict[str, Any]:
     if spec.threads is not None:
         settings["threads"] = spec.threads
     return settings
+
+
+def _narrow(name: str, kind: dt.DataType) -> str:
+    """Return a column in the type that its table declares: DuckDB's sums have 128 bits."""
+    column = _quote(name)
+    return f"CAST({column} AS BIGINT) AS {column}" if kind.is_int64() else column
 
 
 def _quote(name: str) -> str:

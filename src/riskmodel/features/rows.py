@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ _TYPES = {
 }
 _LARGEST = sys.float_info.max
 """Neither an infinite nor an undefined number lies between this and its opposite, on any engine."""
+
+_LARGEST_EXACT = 1 << 53
+"""Up to here every whole number is a floating one."""
 
 _EPOCH_WEEKDAY = 3 + 7 * 100_000
 """The first of January 1970 was a Thursday, counted from Monday as 0; earlier days count too."""
@@ -127,7 +131,7 @@ class Inputs:
         if spec.match:
             self._add(spec, "hit", _all(self._read_conditions(spec.match)))
         elif spec.above is not None and value is not None:
-            self._add(spec, "hit", value > spec.above)
+            self._add(spec, "hit", _exceeds(value, spec.above))
 
     def _list_conditions(self, spec: FeatureSpec) -> list[Any]:
         """Return what a row must meet and have to count, its weekday apart."""
@@ -160,9 +164,12 @@ class Inputs:
         columns = [_make_number(self._raw[name]) for name in names]
         if len(columns) < 2:
             return columns[0] if columns else None
-        terms = [ibis.coalesce(_widen(column), 0) for column in columns]
+        columns = [_widen(column) for column in columns]
+        terms = [ibis.coalesce(column, 0) for column in columns]
         is_present = functools.reduce(operator.or_, [column.notnull() for column in columns])
-        return ibis.ifelse(is_present, functools.reduce(operator.add, terms), None)
+        some = ibis.ifelse(is_present, functools.reduce(operator.add, terms), None)
+        # Mostly all are there, and the rest need not be looked at.
+        return ibis.coalesce(functools.reduce(operator.add, columns), some)
 
     def _read_conditions(self, conditions: Conditions) -> list[Any]:
         """Return one boolean column per condition, null where its column is missing."""
@@ -207,8 +214,9 @@ class Inputs:
         if on_weekdays is not None and AGGREGATIONS[spec.aggregation].weekdays != "needed":
             filters.append(on_weekdays)
         counted = _Counted(placed.day.notnull(), filters, value if counts is None else None, hit)
-        one = ibis.literal(1, "int64")
-        hits = one if hit is None else hit.cast("int64")
+        # Small ones: the engine's sums of them take less room and time.
+        one = ibis.literal(1, "int32")
+        hits = one if hit is None else hit.cast("int32")
         is_number = hit is None and amount is not None
         source = value if is_number else None
         amount = amount if is_number else hits
@@ -260,6 +268,12 @@ class _Counted:
 def _all(conditions: Sequence[Any]) -> Any:
     """Return whether all of some conditions hold."""
     return functools.reduce(operator.and_, conditions)
+
+
+def _exceeds(value: Any, limit: float) -> Any:
+    """Return whether numbers are greater than a limit; whole ones are compared as such."""
+    is_whole = not value.type().is_floating() and abs(limit) <= _LARGEST_EXACT
+    return value > (math.floor(limit) if is_whole else limit)
 
 
 def _fix_point(column: Any) -> tuple[Any, int]:
