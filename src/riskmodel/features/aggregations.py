@@ -103,8 +103,8 @@ class Moment:
     of: Callable[[Row], Any]
     scale: Literal["amount", "weight"] | None = None
 
-    def gather(self, row: Row) -> tuple[Any, int]:
-        """Return the reduction over rows, and what it has been multiplied by.
+    def take(self, row: Row) -> tuple[Any, int]:
+        """Return what a row has of the quantity, and what it has been multiplied by.
 
         Parameters
         ----------
@@ -113,13 +113,13 @@ class Moment:
 
         Returns
         -------
-        ibis scalar
-            The reduction.
+        ibis column
+            To be reduced.
         int
             The scale; 1 where there is none.
         """
         scales = {"amount": row.amount_scale, "weight": row.weight_scale, None: 1}
-        return reduce_column(self.of(row), self.reduction), scales[self.scale]
+        return self.of(row), scales[self.scale]
 
 
 def reduce_column(column: Any, reduction: Reduction) -> Any:
@@ -208,6 +208,8 @@ SMALLEST = Moment("smallest", "min", lambda row: row.value)
 GREATEST = Moment("greatest", "max", lambda row: row.value)
 ANY_HIT = Moment("any_hit", "max", lambda row: row.hit)
 LAST_HIT = Moment("last_hit", "max", lambda row: row.hit_day)
+FIRST_DAY = Moment("first_day", "min", lambda row: row.day)
+LAST_DAY = Moment("last_day", "max", lambda row: row.day)
 DAYS = Moment("days", "bit_or", lambda row: row.bit)
 HIT_DAYS = Moment("hit_days", "bit_or", lambda row: row.hit_bit)
 _ON_WEEKDAYS = Moment("on_weekdays", "sum", lambda row: row.on_weekdays, "amount")

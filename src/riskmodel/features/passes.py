@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +14,10 @@ from riskmodel.features.aggregations import (
     AGGREGATIONS,
     ANY_HIT,
     DAYS,
+    FIRST_DAY,
     HIT_DAYS,
+    LAST_DAY,
     LONGEST_CELL_DAYS,
-    ROWS,
     Moment,
     Moments,
     reduce_column,
@@ -129,10 +128,14 @@ def compile_pass(
         table = mark_replaced(table, schema, plan.replaced)
     inputs = Inputs(table, schema.columns, part.specs)
     placed = place_rows(table, schema, part.late_columns, plan, inputs.columns)
-    measures, cells = _gather_cells(part, placed, inputs)
-    if any(_reads_cells_twice(spec) for spec in part.specs):
-        cells = materialise(cells)
-    combiner = _Combiner(part, see_cells(cells, plan), measures)
+    if part.key == DAY_KEY:
+        measures, seen, edges = _see_days(part, placed, inputs, plan)
+    else:
+        measures, cells = _gather_cells(part, placed, inputs)
+        if any(AGGREGATIONS[spec.aggregation].finish is None for spec in part.specs):
+            cells = materialise(cells)
+        seen, edges = see_cells(cells, plan), {}
+    combiner = _Combiner(part, seen, measures, edges)
     requests = {spec.name: combiner.request(spec) for spec in part.specs}
     sums = combiner.compute(plan.bits)
     features = {
@@ -166,17 +169,23 @@ def _find_key(spec: FeatureSpec) -> str:
     return DAY_KEY if _find_edge(spec) else ""
 
 
-def _reads_cells_twice(spec: FeatureSpec) -> bool:
-    """Tell whether a feature needs the cells for more than one sum."""
-    return AGGREGATIONS[spec.aggregation].finish is None or _find_edge(spec) is not None
-
-
 def _find_edge(spec: FeatureSpec) -> tuple[str, int] | None:
     """Return which end of the window a feature looks at and for how many days, or None."""
     edge = AGGREGATIONS[spec.aggregation].edge
     if edge is None and spec.latest_days is None:
         return None
     return edge or "latest", spec.latest_days or 1
+
+
+def _get_edge_moment(spec: FeatureSpec) -> Moment:
+    """Return the first or last day on which a row counts."""
+    end, _ = _find_edge(spec) or ("latest", 1)
+    return {"latest": LAST_DAY, "earliest": FIRST_DAY}[end]
+
+
+def _get_moments(spec: FeatureSpec) -> tuple[Moment, ...]:
+    """Return the moments of a feature."""
+    return AGGREGATIONS[spec.aggregation].moments
 
 
 @dataclass(frozen=True)
@@ -199,30 +208,84 @@ class _Measures:
         return self.names[spec.name, moment.name]
 
 
-def _gather_cells(part: Pass, placed: Any, inputs: Inputs) -> tuple[_Measures, Any]:
-    """Return the measures, and the rows grouped into cells with them."""
+def _read_rows(
+    part: Pass,
+    placed: Any,
+    inputs: Inputs,
+    list_moments: Callable[[FeatureSpec], Sequence[Moment]],
+) -> tuple[_Measures, dict[str, tuple[Any, Moment]]]:
+    """Return the measures, and each one's column of the rows with how it is reduced."""
     measures = _Measures({}, {})
-    columns: dict[str, Any] = {}
+    columns: dict[str, tuple[Any, Moment]] = {}
     shared: dict[Any, str] = {}
     for spec in part.specs:
         row = inputs.read(placed, spec)
-        for moment in _get_moments(spec):
-            column, scale = moment.gather(row)
-            name = shared.setdefault((column.op(), scale), f"measure_{len(shared)}")
+        for moment in list_moments(spec):
+            column, scale = moment.take(row)
+            identity = (column.op(), moment.reduction, scale)
+            name = shared.setdefault(identity, f"measure_{len(shared)}")
             measures.names[spec.name, moment.name] = name
             measures.scales[name] = scale
-            columns.setdefault(name, column)
-    keys: dict[str, Any] = {}
-    if part.key:
-        is_day = part.key == DAY_KEY
-        keys["key"] = placed.day if is_day else placed[inputs.value_name(part.specs[0])]
-    return measures, placed.group_by(*group_names(placed), **keys).aggregate(**columns)
+            columns.setdefault(name, (column, moment))
+    return measures, columns
 
 
-def _get_moments(spec: FeatureSpec) -> tuple[Moment, ...]:
-    """Return the moments of a feature; to find the first or last day, rows are counted too."""
-    moments = AGGREGATIONS[spec.aggregation].moments
-    return (*moments, ROWS) if _find_edge(spec) and ROWS not in moments else moments
+def _gather_cells(
+    part: Pass,
+    placed: Any,
+    inputs: Inputs,
+    list_moments: Callable[[FeatureSpec], Sequence[Moment]] = _get_moments,
+) -> tuple[_Measures, Any]:
+    """Return the measures, and the rows grouped into cells with them."""
+    measures, columns = _read_rows(part, placed, inputs, list_moments)
+    reduced = {
+        name: reduce_column(column, moment.reduction) for name, (column, moment) in columns.items()
+    }
+    is_by_value = part.key not in ("", DAY_KEY)
+    keys = {"key": placed[inputs.value_name(part.specs[0])]} if is_by_value else {}
+    return measures, placed.group_by(*group_names(placed), **keys).aggregate(**reduced)
+
+
+def _see_days(
+    part: Pass, placed: Any, inputs: Inputs, plan: Plan
+) -> tuple[_Measures, Any, dict[str, str]]:
+    """Return the measures, the rows that the cohort sees, and the edges of features' windows.
+
+    Only few rows lie near an edge: to find the edges first and then look at each row takes
+    a third of the time of grouping all rows by day.
+    """
+    measures, columns = _read_rows(part, placed, inputs, _get_moments)
+    taken = {name: column for name, (column, _) in columns.items()}
+    rows = placed.select(*group_names(placed), key=placed.day, **taken)
+    names, edges = _find_edges(part, placed, inputs, plan)
+    return measures, see_cells(rows, plan, edges), names
+
+
+def _find_edges(
+    part: Pass, placed: Any, inputs: Inputs, plan: Plan
+) -> tuple[dict[str, str], Any]:
+    """Return the columns of features, and the first or last days on which rows count for them."""
+    moments = {spec.name: _get_edge_moment(spec) for spec in part.specs}
+    measures, cells = _gather_cells(part, placed, inputs, lambda spec: [moments[spec.name]])
+    seen, spans = see_cells(cells, plan), part.spans
+    names: dict[str, str] = {}
+    days: dict[str, Any] = {}
+    reach: dict[tuple[str, str], int] = {}
+    for spec in part.specs:
+        moment, span = moments[spec.name], spans[Span(spec.window)]
+        measure = measures.get(spec, moment)
+        names[spec.name] = name = f"edge_{measure}_{span}"
+        inside = ibis.ifelse(seen[span], seen[measure], None)
+        days.setdefault(name, reduce_column(inside, moment.reduction))
+        end, n_days = _find_edge(spec) or ("latest", 1)
+        reach[name, end] = max(n_days, reach.get((name, end), 0))
+    edges = seen.group_by("row_no").aggregate(**days)
+    after = [edges[name] - n for (name, end), n in reach.items() if end == "latest"]
+    before = [edges[name] + n for (name, end), n in reach.items() if end == "earliest"]
+    return names, edges.mutate(
+        after=ibis.least(*after) if after else ibis.null("int32"),
+        before=ibis.greatest(*before) if before else ibis.null("int32"),
+    )
 
 
 class _Combiner:
@@ -233,42 +296,24 @@ class _Combiner:
     part : Pass
         The features.
     seen : ibis.Table
-        One row per cell and row of the cohort that sees it.
+        One row per cell, or per row of the table, and row of the cohort that sees it.
     measures : _Measures
         The measures' columns.
+    edges : mapping of str to str
+        The columns with the first or last day of features' windows, by feature.
     """
 
-    def __init__(self, part: Pass, seen: Any, measures: _Measures) -> None:
+    def __init__(
+        self, part: Pass, seen: Any, measures: _Measures, edges: Mapping[str, str]
+    ) -> None:
         self._measures = measures
         self._spans = part.spans
-        self._edges: dict[tuple[str, Span, str], str] = {}
-        self._seen = self._find_edges(part, seen)
-        self._near: dict[tuple[str, ...], Any] = {}
+        self._edges = edges
+        self._seen = seen
         self._names: dict[tuple[str, ...], str] = {}
         self._columns: dict[str, Any] = {"prediction_day": self._seen.prediction_day.max()}
         self._day_sets: dict[DaySet, str] = {}
         self._with_runs: set[DaySet] = set()
-
-    def _find_edges(self, part: Pass, seen: Any) -> Any:
-        """Return the cells with the first or last day on which a row counts, where asked for."""
-        columns: dict[str, Any] = {}
-        for spec in part.specs:
-            edge, span = _find_edge(spec), Span(spec.window)
-            if edge is None:
-                continue
-            rows = self._measures.get(spec, ROWS)
-            if (rows, span, edge[0]) in self._edges:
-                continue
-            name = f"edge_{len(self._edges)}"
-            self._edges[rows, span, edge[0]] = name
-            counts = seen[self._spans[span]] & seen[rows].notnull()
-            days = ibis.ifelse(counts, seen.key, None)
-            columns[name] = days.max() if edge[0] == "latest" else days.min()
-        if not columns:
-            return seen
-        # A join with one row of the cohort each takes a fraction of what a window would.
-        edges = seen.group_by("row_no").aggregate(**columns)
-        return seen.inner_join(edges, "row_no")
 
     def request(self, spec: FeatureSpec) -> tuple[dict[str, str], dict[str, str]]:
         """Ask for what a feature needs, and return the columns of its window and baseline."""
@@ -318,11 +363,10 @@ class _Combiner:
         if edge is None:
             return inside, (self._spans[span],)
         end, days = edge
-        name = self._edges[self._measures.get(spec, ROWS), span, end]
+        name = self._edges[spec.name]
         day, key = self._seen[name], self._seen.key
         is_near = is_before(day - days, key) if end == "latest" else is_before(key, day + days)
-        self._near.setdefault((name, str(days)), inside & is_near)
-        return self._near[name, str(days)], (name, str(days))
+        return inside & is_near, (name, str(days))
 
     def _name(self, identity: tuple[str, ...], column: Any) -> str:
         """Return the name of a sum, adding it if it is new."""
@@ -333,11 +377,7 @@ class _Combiner:
 
     def compute(self, bits: Any) -> Any:
         """Return all that was asked for, per row of the cohort."""
-        seen = self._seen
-        if self._near:
-            # Most days are near no end of any window, and need not be added up.
-            seen = seen.filter(functools.reduce(operator.or_, self._near.values()))
-        sums = seen.group_by("row_no").aggregate(**self._columns)
+        sums = self._seen.group_by("row_no").aggregate(**self._columns)
         if not self._day_sets:
             return sums
         united = unite_days(self._seen, tuple(self._day_sets))

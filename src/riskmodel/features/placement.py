@@ -294,26 +294,32 @@ def _key_names(table: Any) -> tuple[str, ...]:
     return tuple(name for name in table.columns if name.startswith(_KEY))
 
 
-def see_cells(cells: Any, plan: Plan) -> Any:
+def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
     """Join cells to the rows of the cohort that see them.
 
     Parameters
     ----------
     cells : ibis.Table
-        With the columns of `group_names`.
+        With the columns of `group_names`; or rows of a table, with their day as ``key``.
     plan : Plan
         The cohort and the cells' members.
+    edges : ibis.Table, optional
+        Per row of the cohort that sees anything ``row_no``, ``before`` and ``after``: only
+        rows earlier than the one or later than the other are seen.
 
     Returns
     -------
     ibis.Table
-        The cells' columns, ``row_no``, ``prediction_day``, ``origin`` and the spans.
+        The cells' columns, ``row_no``, ``prediction_day``, ``origin``, the spans, and further
+        columns of the edges.
     """
     keys = _key_names(cells)
-    rows = cells.inner_join(
-        plan.rows.select("row_no", "date_no", **plan.make_keys(plan.rows)), list(keys)
-    )
-    seen = rows.inner_join(plan.members, ["cell", "date_no"])
+    rows = plan.rows.select("row_no", "date_no", **plan.make_keys(plan.rows))
+    conditions: list[Any] = list(keys)
+    if edges is not None:
+        rows = rows.inner_join(edges, "row_no")
+        conditions.append(is_before(rows.after, cells.key) | is_before(cells.key, rows.before))
+    seen = cells.inner_join(rows, conditions).inner_join(plan.members, ["cell", "date_no"])
     if "late" in cells.columns:
         seen = seen.filter(seen.late.fill_null(0) <= seen.date_no)
     if "until" in cells.columns:
