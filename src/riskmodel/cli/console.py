@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -116,7 +118,7 @@ class ConsoleProgress:
     def __init__(self) -> None:
         self._bars: Bars | None = None
         self._task: TaskID | None = None
-        self._stage = ""
+        self._stage, self._began = "", 0.0
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -156,7 +158,7 @@ class ConsoleProgress:
         stage : str
             The stage's name.
         """
-        self._stage = stage
+        self._stage, self._began = stage, time.monotonic()
         if self._bars is not None:
             self._task = self._bars.add_task("", total=1.0, stage=stage, note="")
 
@@ -180,7 +182,8 @@ class ConsoleProgress:
             Counts and names only.
         """
         if self._bars is None:
-            sys.stderr.write(f"  {self._stage:<{_STAGE_WIDTH}}  {note}\n")
+            seconds = timedelta(seconds=round(time.monotonic() - self._began))
+            sys.stderr.write(f"  {self._stage:<{_STAGE_WIDTH}}  {seconds}  {note}\n")
             sys.stderr.flush()
         elif self._task is not None:
             self._bars.update(self._task, completed=1.0, note=note)

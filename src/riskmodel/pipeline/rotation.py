@@ -35,6 +35,7 @@ from riskmodel.pipeline.subject_tables import (
     read_subjects,
     rewrite_table,
 )
+from riskmodel.pipeline.tables import write_frame
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.privacy.keys import load_key
 from riskmodel.privacy.linkage import make_link_ids, open_links, seal_links
@@ -273,8 +274,7 @@ def _reseal(run: Run, root: Path, pairs: _Pairs) -> None:
         own = open_links(links, old, linkage, source=source)
         is_linked = own.notna()
         sealed.append(seal_links(new[is_linked], own[is_linked], linkage, source=source))
-    with write_atomically(place) as partial:
-        pd.concat(sealed, ignore_index=True).to_parquet(partial, index=False)
+    write_frame(place, pd.concat(sealed, ignore_index=True))
 
 
 def _move_tombstones(

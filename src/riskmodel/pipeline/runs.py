@@ -158,7 +158,7 @@ def check_extracts(run: Run, progress: Progress) -> str:
             "`check data` must be given a configuration with `sources`, got a `feature_table`. "
             "A ready table is checked when it is read: riskmodel pseudonymise."
         )
-    from riskmodel.pipeline.data import check_contract
+    from riskmodel.pipeline.intake import check_contract
 
     progress.start("check data")
     report = check_contract(run.config, run.project, progress)
