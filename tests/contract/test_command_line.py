@@ -1,5 +1,6 @@
 """`riskmodel features --engine spark`, called as its user does, on one machine."""
 
+import os
 import subprocess
 import sys
 
@@ -13,7 +14,14 @@ from riskmodel.pipeline.progress import SilentProgress
 from riskmodel.pipeline.runs import load_run, run_selected, use_engine
 
 FEATURES = ("absence_share_school_year", "longest_absence_run_school_year", "fail_count")
-SETTINGS = {"spark.sql.shuffle.partitions": "1"}  # 200, Spark's own, takes minutes for so few rows
+SETTINGS = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
+"""For so few rows: Spark's own settings, made for many, take minutes."""
+
+QUICK_JAVA = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
 PUPILS = [f"pupil {number:02d}" for number in range(24)]
 
 
@@ -93,7 +101,12 @@ def call_features(config, *options):
     """Call the command and return what came of it."""
     command = [sys.executable, "-m", "riskmodel.cli.app", "features", "--config", str(config)]
     return subprocess.run(
-        [*command, *options], capture_output=True, text=True, encoding="utf-8", check=False
+        [*command, *options],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | QUICK_JAVA,
+        check=False,
     )
 
 
