@@ -10,10 +10,10 @@ DEMO_OUT ?= riskmodel-demo
 # when it is first used: most of what is installed never is, and compiling all takes a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test suite check lint types imports architecture format fuzz bench simulations model-speed screening-speed audit-speed lock clean
+.PHONY: help setup demo test suite check lint types imports architecture format fuzz bench simulations model-speed screening-speed audit-speed keyholder-speed lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 setup: $(STAMP) ## make .venv from the pinned requirements
 
@@ -71,6 +71,9 @@ screening-speed: setup ## time the list of a million pupils and write docs/scree
 
 audit-speed: setup ## time the audit beside fairlearn and write docs/audit_performance.md
 	$(BIN)/python -m benchmarks.audit_speed
+
+keyholder-speed: setup ## time the key-holder's work and write docs/privacy_performance.md
+	$(BIN)/python -m benchmarks.keyholder_speed
 
 $(BENCH_STAMP): requirements-bench.txt
 	$(PYTHON) -m venv $(BENCH_VENV)

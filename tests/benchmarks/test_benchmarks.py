@@ -90,11 +90,11 @@ def test_a_part_runs_and_writes_its_results_and_the_page(tmp_path):
     command += ["--data", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
     command += ["--output", str(tmp_path / "page.md")]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
-    found = json.loads((tmp_path / "results" / "order.json").read_text())
+    found = json.loads((tmp_path / "results" / "order.json").read_text(encoding="utf-8"))
     assert [job["job"] for job in found["jobs"]] == ["scan", "riskmodel"]
     assert found["jobs"][1]["runs"][0]["rows_out"] == 5
     assert not (tmp_path / "data").exists()
-    page = (tmp_path / "page.md").read_text()
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "rows sorted by date" in page
     assert page.index("Genomläsning") < page.index("The *scan*")
 

@@ -103,12 +103,19 @@ def end_group(process, how):
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory):
-    """Start one master and two workers; a machine that tests for others must have Java."""
+def java():
+    """Ask for Java, which a machine that tests for others must have."""
     if find_java() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Java must be installed where CI=true.")
         pytest.skip("Java is not installed.")
+
+
+@pytest.fixture(scope="session")
+def cluster(java, tmp_path_factory):
+    """Start one master and two workers."""
+    if os.name != "posix":
+        pytest.skip("A worker is killed with its executors as POSIX knows process groups.")
     started = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         started.start()

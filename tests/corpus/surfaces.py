@@ -19,8 +19,8 @@ from riskmodel.ingest.feature_table import read_feature_table
 from riskmodel.ingest.specs import FeatureTableSpec, SourceSpec
 from riskmodel.ingest.ss12000.specs import Ss12000Spec
 from riskmodel.pipeline.artifacts import SCREENING, RunFolder
-from riskmodel.pipeline.data import pseudonymise
 from riskmodel.pipeline.feedback import read_feedback
+from riskmodel.pipeline.intake import pseudonymise
 from riskmodel.pipeline.progress import SilentProgress
 from riskmodel.pipeline.proposal import propose_configuration
 from riskmodel.pipeline.runner import StageContext

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import riskmodel
-from riskmodel.cli import keyholder, quality
+from riskmodel.cli import keyholder
 from riskmodel.cli.console import print_error, print_line
 from riskmodel.cli.init import init
 from riskmodel.errors import RiskmodelError, UsageError
@@ -31,7 +31,6 @@ app = typer.Typer(
 )
 check_app = typer.Typer(help="Check a configuration, its data, or finished artifacts.")
 app.add_typer(check_app, name="check", no_args_is_help=True)
-keyholder.register(app, check_app)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="The run's configuration file (YAML).")
@@ -69,7 +68,10 @@ def demo(
     pupils: Annotated[int, typer.Option(min=2_000, help="How many pupils to simulate.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="The seed of everything random.")] = 2026,
 ) -> None:
-    """Simulate a region, run every stage on it and show where the results are."""
+    """Simulate a region and run every stage on it.
+
+    Ends by saying where the results are.
+    """
     from riskmodel.cli.console import ConsoleProgress, print_headlines
     from riskmodel.pipeline.demo import run_demo
 
@@ -78,7 +80,7 @@ def demo(
     print_headlines(headlines)
 
 
-app.command(help="Write a configuration to start from: a template, or from your extracts.")(init)
+app.command(help="Write a configuration: a template, or from your extracts.")(init)
 
 
 @app.command()
@@ -96,7 +98,7 @@ def simulate(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The seed.")] = None,
 ) -> None:
-    """Simulate a region: raw extracts, and the truth about them apart."""
+    """Simulate a region: raw extracts, and the truth apart."""
     from riskmodel.cli.console import ConsoleProgress
     from riskmodel.pipeline.demo import simulate_to_folder
 
@@ -115,7 +117,7 @@ def simulate(
 def keygen(
     path: Annotated[Path, typer.Argument(help="The file to make, outside the project.")],
 ) -> None:
-    """Make a key for the pseudonyms: 256 random bits, readable by you alone."""
+    """Make a key for the pseudonyms, readable by you alone."""
     from riskmodel.privacy.keys import create_key
 
     create_key(path)
@@ -133,7 +135,7 @@ def check_config(config: ConfigOption) -> None:
 
 @check_app.command("data")
 def check_data(config: ConfigOption) -> None:
-    """Check the extracts against the data contract and report every finding."""
+    """Report all that breaks the data contract in extracts."""
     from riskmodel.cli.console import ConsoleProgress
     from riskmodel.pipeline.runs import check_extracts, load_run
 
@@ -150,7 +152,10 @@ def check_leakage(
         bool, typer.Option("--all", help="Test every prediction, and not a sample of them.")
     ] = False,
 ) -> None:
-    """Show that no feature moves when all that was not known at its date is changed."""
+    """Show that nothing from the future moves a feature.
+
+    All that was not known at a prediction date is changed, on your own data.
+    """
     from riskmodel.cli.console import ConsoleProgress
     from riskmodel.pipeline.runs import check_features, load_run
 
@@ -169,10 +174,55 @@ def check_identifiers(
         typer.Option("--names", help="A file of names from the register, one to a line."),
     ] = None,
 ) -> None:
-    """Look for numbers of persons, e-mail addresses, telephones and names in any files."""
+    """Look for identifiers of persons in any files.
+
+    Personal numbers, e-mail addresses and telephone numbers, and names with --names.
+    """
     from riskmodel.pipeline.identifiers import scan_for_identifiers
 
     print_line(scan_for_identifiers(paths, names))
+
+
+def _run_stages(
+    config: Path,
+    names: list[str] | None,
+    *,
+    force: bool,
+    engine: str | None = None,
+    master: str | None = None,
+) -> None:
+    """Run some stages of a configuration, or all of them."""
+    from riskmodel.cli.console import ConsoleProgress, print_headlines
+    from riskmodel.pipeline.runs import load_run, run_selected, use_engine
+
+    run = use_engine(load_run(config), engine, master)
+    with ConsoleProgress() as progress:
+        run_selected(run, names, progress, force=force)
+    if names is None:
+        from riskmodel.pipeline.headlines import collect_headlines
+
+        print_headlines(collect_headlines(run.config))
+
+
+@app.command()
+def pseudonymise(config: ConfigOption, force: ForceOption = False) -> None:
+    """Check the extracts and replace identities by pseudonyms."""
+    _run_stages(config, ["pseudonymise"], force=force)
+
+
+@app.command()
+def quality(config: ConfigOption, force: ForceOption = False) -> None:
+    """Report on the quality of the data by school.
+
+    And measure how far pupils stand out in them, and which coarsening would hide them.
+    """
+    _run_stages(config, ["quality"], force=force)
+
+
+@app.command()
+def cohort(config: ConfigOption, force: ForceOption = False) -> None:
+    """Say who is predicted, when, and with which outcome."""
+    _run_stages(config, ["cohort"], force=force)
 
 
 @app.command()
@@ -209,42 +259,6 @@ def _select_features(config: Path | None) -> tuple[FeatureSpec, ...]:
     from riskmodel.features.catalogue import load_catalogue
 
     return load_catalogue("swedish_school")
-
-
-def _run_stages(
-    config: Path,
-    names: list[str] | None,
-    *,
-    force: bool,
-    engine: str | None = None,
-    master: str | None = None,
-) -> None:
-    """Run some stages of a configuration, or all of them."""
-    from riskmodel.cli.console import ConsoleProgress, print_headlines
-    from riskmodel.pipeline.runs import load_run, run_selected, use_engine
-
-    run = use_engine(load_run(config), engine, master)
-    with ConsoleProgress() as progress:
-        run_selected(run, names, progress, force=force)
-    if names is None:
-        from riskmodel.pipeline.headlines import collect_headlines
-
-        print_headlines(collect_headlines(run.config))
-
-
-@app.command()
-def pseudonymise(config: ConfigOption, force: ForceOption = False) -> None:
-    """Check the extracts, replace identities by keyed pseudonyms and write the tables."""
-    _run_stages(config, ["pseudonymise"], force=force)
-
-
-quality.register(app)
-
-
-@app.command()
-def cohort(config: ConfigOption, force: ForceOption = False) -> None:
-    """Say who is predicted, when, and with which outcome."""
-    _run_stages(config, ["cohort"], force=force)
 
 
 @app.command()
@@ -293,7 +307,7 @@ def feedback(
     config: ConfigOption,
     files: Annotated[list[Path], typer.Argument(help="Filled-in lists (.xlsx).")],
 ) -> None:
-    """Read what the teams decided from filled-in lists into a log of decisions."""
+    """Read the teams' decisions from filled-in lists."""
     from riskmodel.pipeline.feedback import read_feedback
     from riskmodel.pipeline.runs import load_run
 
@@ -302,7 +316,7 @@ def feedback(
 
 @app.command()
 def report(config: ConfigOption, force: ForceOption = False) -> None:
-    """Write the model card and the manifest, and close the MLflow run."""
+    """Write the model card and the manifest."""
     _run_stages(config, ["report"], force=force)
 
 
@@ -310,6 +324,9 @@ def report(config: ConfigOption, force: ForceOption = False) -> None:
 def run(config: ConfigOption, force: ForceOption = False) -> None:
     """Run all stages, skipping what is up to date."""
     _run_stages(config, None, force=force)
+
+
+keyholder.register(app, check_app)
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from riskmodel.features.specs import FeatureSpec
     from riskmodel.report.catalogue import CatalogueEntry
+
+_STAGE_WIDTH = 12
 
 
 def print_line(text: str) -> None:
@@ -106,26 +110,34 @@ def _print_entry(entry: CatalogueEntry, headings: Sequence[str]) -> None:
 
 
 class ConsoleProgress:
-    """Shows one bar per stage on standard error while a run goes on."""
+    """Shows on standard error how far a run has come.
+
+    On a terminal it is one bar per stage; in a file or a pipe, one line as each stage ends.
+    """
 
     def __init__(self) -> None:
         self._bars: Bars | None = None
         self._task: TaskID | None = None
+        self._stage, self._began = "", 0.0
 
     def __enter__(self) -> Self:
         """Start showing."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.fields[stage]:<13}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=Console(stderr=True),
-        )
-        self._bars.start()
+        console = Console(stderr=True)
+        if console.is_terminal:
+            self._bars = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.fields[stage]}", table_column=Column(min_width=_STAGE_WIDTH)),
+                BarColumn(bar_width=16),
+                TimeElapsedColumn(),
+                TextColumn("{task.fields[note]}", table_column=Column(ratio=1, overflow="fold")),
+                console=console,
+                expand=True,
+            )
+            self._bars.start()
         return self
 
     def __exit__(
@@ -146,6 +158,7 @@ class ConsoleProgress:
         stage : str
             The stage's name.
         """
+        self._stage, self._began = stage, time.monotonic()
         if self._bars is not None:
             self._task = self._bars.add_task("", total=1.0, stage=stage, note="")
 
@@ -168,5 +181,9 @@ class ConsoleProgress:
         note : str
             Counts and names only.
         """
-        if self._bars is not None and self._task is not None:
+        if self._bars is None:
+            seconds = timedelta(seconds=round(time.monotonic() - self._began))
+            sys.stderr.write(f"  {self._stage:<{_STAGE_WIDTH}}  {seconds}  {note}\n")
+            sys.stderr.flush()
+        elif self._task is not None:
             self._bars.update(self._task, completed=1.0, note=note)

@@ -13,6 +13,9 @@ from riskmodel.errors import UsageError
 DEFAULT_TEMPLATE = "compulsory_school"
 """The template where none is named."""
 
+REGION = "region"
+"""The template that describes a simulated region, and no run."""
+
 
 def init(
     names: Annotated[
@@ -75,5 +78,9 @@ def init(
         raise UsageError(
             f"`init` must get one template, got {len(names)}. To look at files, put --from first."
         )
-    copy_template(names[0] if names else template, out)
-    print_line(f"Wrote {out}. Name your files in it, then: riskmodel check data --config {out}")
+    chosen = names[0] if names else template
+    copy_template(chosen, out)
+    if chosen == REGION:
+        print_line(f"Wrote {out}. Then: riskmodel simulate --config {out} --out FOLDER")
+    else:
+        print_line(f"Wrote {out}. Name your files in it, then: riskmodel check data --config {out}")

@@ -50,7 +50,7 @@ def _reidentify(
         typer.Option(help="A column of the register to show; default: usual ones for names."),
     ] = None,
 ) -> None:
-    """Add identities to a list, for the holder of the key; the use is logged first."""
+    """Put names on a list, for the key-holder; it is logged."""
     from riskmodel.pipeline.reidentify import Disclosure, reidentify
     from riskmodel.pipeline.runs import load_run
 
@@ -67,7 +67,10 @@ def _check_access_log(
         str | None, typer.Option(help="The hash of an entry that must be there.")
     ] = None,
 ) -> None:
-    """Check that no entry of an access log was changed, taken out, put in or moved."""
+    """Check that the chain of an access log holds.
+
+    It breaks where an entry was changed, taken out, put in or moved.
+    """
     from riskmodel.pipeline.reidentify import check_access_log
 
     print_line(check_access_log(path, key_file=key_file, expect=expect))
@@ -80,7 +83,10 @@ def _forget(
         typer.Option(help="A file with one identifier on each line; default: asked for."),
     ] = None,
 ) -> None:
-    """Take persons out of all results and leave them out of later runs, with a proof."""
+    """Take persons out of all results, and keep them out.
+
+    With a proof of every file that was looked through.
+    """
     from riskmodel.pipeline.forgetting import forget
     from riskmodel.pipeline.runs import load_run
 
@@ -116,7 +122,10 @@ def _repseudonymise(
         bool, typer.Option("--leave-out-unknown", help="Take out who is not in the register.")
     ] = False,
 ) -> None:
-    """Give all results new pseudonyms by the configuration's key, with histories kept joined."""
+    """Change the key: give all results new pseudonyms.
+
+    The new key is the configuration's; decisions and earlier lists follow along.
+    """
     from riskmodel.pipeline.rotation import Rotation, repseudonymise
     from riskmodel.pipeline.runs import load_run
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -202,6 +202,17 @@ class RunConfig(Spec):
     screening: ScreeningSpec | None = None
     tracking: TrackingSpec = TrackingSpec()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_kind(cls, content: Any) -> Any:
+        """Tell whoever gives the configuration of a region what it is for."""
+        if isinstance(content, Mapping) and "region" in content and "audit" not in content:
+            raise ValueError(
+                "describes a simulated region: make it with `riskmodel simulate --config FILE`, "
+                "and name its extracts in the configuration of a run"
+            )
+        return content
+
     @model_validator(mode="after")
     def _check_periods(self) -> Self:
         """Demand a split in time for what looks at single cohorts, and cohorts that exist."""
@@ -330,3 +341,14 @@ class RegionConfig(Spec):
     version: Literal[1]
     random_state: int = Field(ge=0)
     region: SimulationSpec = SimulationSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_kind(cls, content: Any) -> Any:
+        """Tell whoever gives the configuration of a run what a region's looks like."""
+        if isinstance(content, Mapping) and "audit" in content and "region" not in content:
+            raise ValueError(
+                "describes a run: start a region's with `riskmodel init region --out FILE`, "
+                "or leave `--config` out for that of the demo"
+            )
+        return content

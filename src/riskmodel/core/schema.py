@@ -195,19 +195,3 @@ TABLES: dict[str, Table] = {
     ),
 }
 """The canonical tables by name, as they enter the library."""
-
-
-def pseudonymised(table: Table) -> tuple[str, ...]:
-    """Return the column names of a table after pseudonymisation.
-
-    Parameters
-    ----------
-    table : Table
-        As it enters the library.
-
-    Returns
-    -------
-    tuple of str
-        The same columns with `subject_id` in place of the person's identifier.
-    """
-    return tuple("subject_id" if name == table.person else name for name in table.columns)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from riskmodel.config.models import RunConfig
-from riskmodel.core.files import write_atomically
 from riskmodel.errors import DataContractError
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.tables import write_frame
 from riskmodel.report.language import load_texts
 from riskmodel.report.messages import describe_feedback, describe_problem
 from riskmodel.report.workbook import DECISION_TEXTS
@@ -75,7 +75,6 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
     log = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(LOG_COLUMNS))
     new = pd.concat(read, ignore_index=True)
     log = add_to_log(log, new)
-    with write_atomically(path) as partial:
-        log.to_parquet(partial, index=False)
+    write_frame(path, log)
     still_open = count_decisions(log, listed)["open"]
     return describe_feedback(len(new), still_open, file=artifacts.DECISIONS, language=language)

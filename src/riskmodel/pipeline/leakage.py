@@ -6,7 +6,6 @@ import pandas as pd
 
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, read_json, write_json
-from riskmodel.engine.session import open_engine
 from riskmodel.errors import LeakageError
 from riskmodel.features.compiler import select_available
 from riskmodel.features.leakage import find_leaks
@@ -15,9 +14,9 @@ from riskmodel.features.leakage_specs import LeakageSpec
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
-from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.facts import describe_leakage
 from riskmodel.pipeline.runner import StageContext
+from riskmodel.pipeline.tables import open_tables, read_labels
 
 COMMAND = "check leakage"
 _HASH = "features_sha256"
@@ -39,12 +38,11 @@ def run_test(context: StageContext, spec: LeakageSpec) -> LeakageReport:
         Written to `leakage.json` whatever was found.
     """
     config, folder = context.config, context.folder
-    labels = pd.read_parquet(folder.require(artifacts.LABELS, made_by="cohort"))
+    labels = read_labels(folder)
     path = folder.require(artifacts.FEATURES, made_by="features")
     features = pd.read_parquet(path)
     # Engines give the same table: what Spark has computed is checked by the embedded one.
-    with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, context)
+    with open_tables(context) as (engine, tables):
         specs = [
             feature
             for feature in select_available(config.features.select(), tables)

@@ -11,10 +11,11 @@ import pandas as pd
 
 from riskmodel.cohort.population import CLASS_SIGN
 from riskmodel.config.models import RunConfig
-from riskmodel.core.files import write_atomically, write_text
+from riskmodel.core.files import write_text
 from riskmodel.explanation.phrases import Reason
 from riskmodel.features.history import ABSENCE_DOMAIN, GRADES_DOMAIN, Histories
 from riskmodel.pipeline.listed_pupils import Comparison
+from riskmodel.pipeline.tables import write_frame
 from riskmodel.report.screening_page import collect_screening, render_screening
 from riskmodel.report.workbook import write_screening_workbook
 from riskmodel.screening.changes import ListChange, no_changes
@@ -100,10 +101,9 @@ def write_list(
         facts=facts,
         selected=material.selected,
     )
-    with write_atomically(path) as partial:
-        screening.frame.to_parquet(partial, index=False)
-    with write_atomically(path.with_name(f"{path.stem}_changes.parquet")) as partial:
-        (no_changes(spec) if change is None else change.pupils).to_parquet(partial, index=False)
+    write_frame(path, screening.frame)
+    changes = no_changes(spec) if change is None else change.pupils
+    write_frame(path.with_name(f"{path.stem}_changes.parquet"), changes)
     page = collect_screening(
         screening.frame,
         screening.to_dict() | material.summary,

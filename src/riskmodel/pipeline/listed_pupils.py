@@ -13,7 +13,7 @@ import pandas as pd
 from riskmodel.config.models import RunConfig
 from riskmodel.core.validation import check_columns
 from riskmodel.core.windows import is_before
-from riskmodel.engine.session import Engine, open_engine
+from riskmodel.engine.session import Engine
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.conformal import ConformalSets, find_conformal_sets
 from riskmodel.evaluation.risk_intervals import find_risk_intervals
@@ -25,10 +25,9 @@ from riskmodel.features.schemas import feature_schemas
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.assessment import load_chosen
-from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.inputs import InputSource
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
+from riskmodel.pipeline.tables import KEYS, open_tables, read_attributes, read_labels
 from riskmodel.screening.changes import ListChange, compare_lists
 from riskmodel.screening.specs import ScreeningSpec
 
@@ -261,8 +260,7 @@ def read_listed_histories(
     config = context.config
     if config.feature_table is not None:
         return None
-    with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, context)
+    with open_tables(context) as (engine, tables):
         schemas = feature_schemas(config.tables)
         return read_histories(
             engine, tables, subjects, moment, schemas=schemas, calendar=config.calendar

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from riskmodel.core.files import read_json, write_json, write_text
-from riskmodel.engine.session import open_engine
 from riskmodel.ingest.quality import measure_quality
 from riskmodel.ingest.quality_pupils import count_alike
 from riskmodel.pipeline import artifacts
-from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.facts import describe_run
 from riskmodel.pipeline.runner import StageContext
+from riskmodel.pipeline.tables import open_tables
 from riskmodel.privacy.anonymity import assess_anonymity
 from riskmodel.report.quality_page import collect_quality, render_quality
 
@@ -32,8 +31,7 @@ def quality(context: StageContext) -> str:
     config, folder = context.config, context.folder
     outcome = config.cohort.outcome.name if config.cohort is not None else None
     attributes = config.privacy.quasi_identifiers
-    with open_engine(config.engine.embedded) as engine:
-        tables = read_tables(engine, context)
+    with open_tables(context) as (engine, tables):
         context.progress.advance(0.1)
         found = measure_quality(
             engine, tables, config.tables, config.quality, calendar=config.calendar

@@ -35,6 +35,7 @@ from riskmodel.pipeline.subject_tables import (
     read_subjects,
     rewrite_table,
 )
+from riskmodel.pipeline.tables import write_frame
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.privacy.keys import load_key
 from riskmodel.privacy.linkage import make_link_ids, open_links, seal_links
@@ -127,7 +128,9 @@ def repseudonymise(run: Run, asked: Rotation) -> str:
     people = register.identities.index.to_series()
     pairs = _Pairs(*(_make(people, one) for one in (old, new)))
     files = list_files(config)
-    unknown = _find_unknown(files, config, pairs, old, refuse=not asked.leave_out_unknown)
+    unknown = _find_unknown(files, config, pairs, old)
+    if not asked.leave_out_unknown:
+        _refuse_unknown(unknown)
     inside = [path for path in files if path.is_relative_to(config.out)]
     memory = find_forgotten_file(config, RunFolder(config.out))
     with write_atomically(config.out) as partial:
@@ -196,10 +199,8 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() == TABLE_SUFFIX and path.name != artifacts.LINKS
 
 
-def _find_unknown(
-    files: list[Path], config: RunConfig, pairs: _Pairs, old: DomainKey, *, refuse: bool
-) -> set[str]:
-    """Return the pseudonyms of persons who are not in the register, or refuse if there are any."""
+def _find_unknown(files: list[Path], config: RunConfig, pairs: _Pairs, old: DomainKey) -> set[str]:
+    """Return the pseudonyms of persons who are not in the register; raise where all are."""
     apart = {f"{name}{TABLE_SUFFIX}" for name in config.pseudonyms.sources}
     held = find_subjects(path for path in files if _is_table(path) and path.name not in apart)
     olds, news = set(pairs.old.to_pylist()), set(pairs.new.to_pylist())
@@ -210,13 +211,17 @@ def _find_unknown(
             f"{old.domain}, which made none of their pseudonyms for the persons of the register. "
             "Name the right key and register. Nothing was changed."
         )
-    if unknown and refuse:
+    return unknown
+
+
+def _refuse_unknown(unknown: set[str]) -> None:
+    """Raise if the results hold persons who are not in the register."""
+    if unknown:
         raise PrivacyError(
             f"`register` must hold everyone in the results, got {show_count(len(unknown))} persons "
             "who are not in it. Name a fuller one with `--register`, or take their rows out with "
             "`--leave-out-unknown`. Nothing was changed."
         )
-    return unknown
 
 
 def _copy_tree(folder: Path, target: Path) -> None:
@@ -273,8 +278,7 @@ def _reseal(run: Run, root: Path, pairs: _Pairs) -> None:
         own = open_links(links, old, linkage, source=source)
         is_linked = own.notna()
         sealed.append(seal_links(new[is_linked], own[is_linked], linkage, source=source))
-    with write_atomically(place) as partial:
-        pd.concat(sealed, ignore_index=True).to_parquet(partial, index=False)
+    write_frame(place, pd.concat(sealed, ignore_index=True))
 
 
 def _move_tombstones(

@@ -79,9 +79,16 @@ def use_engine(run: Run, kind: str | None, master: str | None) -> Run:
     Raises
     ------
     ConfigurationError
-        If there is no such engine, or it has no master.
+        If there is no such engine.
+    UsageError
+        If a master is named for an engine that has none.
     """
     spec = run.config.engine
+    if master is not None and (kind or spec.kind) == "duckdb":
+        raise UsageError(
+            "`--master` must name where Spark runs, got one for 'duckdb'. Add `--engine spark`, or "
+            "leave it out."
+        )
     if kind is not None and kind != spec.kind:
         spec = spec.embedded
     given = {"kind": kind, "master": master}
@@ -158,7 +165,7 @@ def check_extracts(run: Run, progress: Progress) -> str:
             "`check data` must be given a configuration with `sources`, got a `feature_table`. "
             "A ready table is checked when it is read: riskmodel pseudonymise."
         )
-    from riskmodel.pipeline.data import check_contract
+    from riskmodel.pipeline.intake import check_contract
 
     progress.start("check data")
     report = check_contract(run.config, run.project, progress)

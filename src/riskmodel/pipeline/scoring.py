@@ -17,7 +17,7 @@ from riskmodel.explanation.reasons import LEAST_CONTRIBUTION, find_largest
 from riskmodel.features.specs import FLAG_SUFFIX
 from riskmodel.models.risk_model import RiskModel
 from riskmodel.pipeline.inputs import InputSource
-from riskmodel.pipeline.parts import PartStore
+from riskmodel.pipeline.part_store import PartStore
 from riskmodel.pipeline.progress import Progress
 from riskmodel.screening.evidence import Ranges, assess_evidence, find_ranges
 from riskmodel.screening.fitness import Columns

@@ -31,7 +31,7 @@ from riskmodel.pipeline.listed_pupils import (
     find_comparison,
     read_listed_histories,
 )
-from riskmodel.pipeline.parts import PartStore
+from riskmodel.pipeline.part_store import PartStore
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.scoring import Scorer, describe_work, make_scorer, score_pupils
 from riskmodel.pipeline.tables import KEYS, read_labels

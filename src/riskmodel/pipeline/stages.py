@@ -25,7 +25,7 @@ _SHOWN = ("title", "purpose", "legal_basis", "is_simulated", "language")
 
 def _pseudonymise(context: StageContext) -> str:
     """Check the extracts and replace identities, or read a ready table."""
-    from riskmodel.pipeline.data import import_table, pseudonymise
+    from riskmodel.pipeline.intake import import_table, pseudonymise
 
     is_table = context.config.feature_table is not None
     return import_table(context) if is_table else pseudonymise(context)
@@ -40,14 +40,14 @@ def _quality(context: StageContext) -> str:
 
 def _cohort(context: StageContext) -> str:
     """Find who is predicted."""
-    from riskmodel.pipeline.data import cohort
+    from riskmodel.pipeline.cohort import cohort
 
     return cohort(context)
 
 
 def _features(context: StageContext) -> str:
     """Compute the features."""
-    from riskmodel.pipeline.data import features
+    from riskmodel.pipeline.features import features
 
     return features(context)
 
@@ -89,7 +89,7 @@ def _screen(context: StageContext) -> str:
 
 def _report(context: StageContext) -> str:
     """Write the model card and the manifest."""
-    from riskmodel.pipeline.delivery import report
+    from riskmodel.pipeline.reporting import report
 
     return report(context)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,6 +16,7 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, read_json, write_json
 from riskmodel.pipeline.artifacts import DATA_REPORT, RunFolder
 
+_PACKAGE = Path(riskmodel.__file__).parent
 _STATE = ".state"
 _KEY_FACTS = ("key_id", "domain", "sources", "linkage_key_id")
 LIBRARIES = ("duckdb", "fairlearn", "ibis-framework", "interpret-core", "mlflow", "numpy",
@@ -89,6 +91,36 @@ def hash_all_settings(config: RunConfig) -> str:
     return hash_settings(describe_settings(config, names))
 
 
+@cache
+def hash_code(package: Path) -> str:
+    """Return the SHA-256 of a package's own files: code, texts, templates and data.
+
+    Parameters
+    ----------
+    package : pathlib.Path
+        The package's folder.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits, the same however lines end and whatever Python has compiled.
+
+    Notes
+    -----
+    Read once a process, in about 20 ms for this package: code that changes while it runs is
+    not the code that ran.
+    """
+    digest = hashlib.sha256()
+    files = {path.relative_to(package): path for path in package.rglob("*") if path.is_file()}
+    for name in sorted(files, key=PurePath.as_posix):
+        if any(part == "__pycache__" or part.startswith(".") for part in name.parts):
+            continue
+        content = files[name].read_bytes().replace(b"\r\n", b"\n")
+        digest.update(name.as_posix().encode("utf-8") + b"\0")
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
 def fingerprint(
     config: RunConfig, settings: Iterable[str], inputs: Mapping[str, Path]
 ) -> dict[str, Any]:
@@ -106,10 +138,11 @@ def fingerprint(
     Returns
     -------
     dict
-        The code's version, the hash of the settings and of each input.
+        The code's version, the hash of its files, of the settings and of each input.
     """
     return {
         "riskmodel": riskmodel.__version__,
+        "code": hash_code(_PACKAGE),
         "settings": hash_settings(describe_settings(config, settings)),
         "inputs": {name: hash_file(path) for name, path in sorted(inputs.items()) if path.exists()},
     }

@@ -1,20 +1,29 @@
-"""Reading a run's tables: labels, features and attributes, joined the same way everywhere."""
+"""A run's tables: read, joined and written the same way everywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from riskmodel.config.models import RunConfig
-from riskmodel.core.files import read_json
+from riskmodel.core.files import read_json, write_atomically
 from riskmodel.core.validation import suggest_name
+from riskmodel.engine.session import Engine, open_engine
+from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
+from riskmodel.pipeline.keys import load_linkage_key
+from riskmodel.pipeline.runner import StageContext
+from riskmodel.privacy.linkage import open_links
 
 KEYS = ["subject_id", "prediction_date"]
+_MAIN, _OWN = "linked_main", "linked_own"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +64,70 @@ class ModellingTable:
             Some of the rows.
         """
         return ModellingTable(self.labels[rows], self.inputs[rows], self.infos)
+
+
+@contextmanager
+def open_tables(
+    context: StageContext, spec: EngineSpec | None = None
+) -> Iterator[tuple[Engine, dict[str, Any]]]:
+    """Open an engine, and in it the pseudonymised tables.
+
+    Parameters
+    ----------
+    context : StageContext
+        The run.
+    spec : EngineSpec, optional
+        Which engine; by default the embedded one, within the limits of the configuration.
+
+    Yields
+    ------
+    engine : Engine
+        For the length of the block.
+    tables : dict of str to ibis.Table
+        By name; those with a key of their own joined to the others by the linkage key, which
+        lives in the engine alone.
+    """
+    with open_engine(spec or context.config.engine.embedded) as engine:
+        place = context.folder.require(artifacts.PSEUDONYMISED, made_by="pseudonymise")
+        tables = {path.stem: engine.read_parquet(path) for path in sorted(place.glob("*.parquet"))}
+        yield engine, tables | _join_linked(engine, tables, context)
+
+
+def _join_linked(
+    engine: Engine, tables: Mapping[str, Any], context: StageContext
+) -> dict[str, Any]:
+    """Return the tables with keys of their own, by the pseudonyms of all the others."""
+    folder = context.folder
+    linkage = load_linkage_key(context.config, context.project)
+    apart = [name for name in context.config.pseudonyms.sources if name in tables]
+    if linkage is None or not apart:
+        return {}
+    links = pd.read_parquet(folder.require(artifacts.LINKS, made_by="pseudonymise"))
+    subjects = pd.read_parquet(folder.path(artifacts.SUBJECTS), columns=["subject_id"])
+    main, linked = subjects["subject_id"], {}
+    for name in apart:
+        own = open_links(links, main, linkage, source=name)
+        joined_by = pd.DataFrame({_MAIN: main, _OWN: own}).dropna()
+        pairs = engine.register(joined_by, f"linked_{name}")
+        rows = tables[name]
+        joined = rows.join(pairs, rows["subject_id"] == pairs[_OWN])
+        columns = {column: joined[column] for column in rows.columns}
+        linked[name] = joined.select(**(columns | {"subject_id": joined[_MAIN]}))
+    return linked
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame to a Parquet file, atomically.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file to write.
+    frame : pandas.DataFrame
+        Its content; the index is left out.
+    """
+    with write_atomically(path) as partial:
+        frame.to_parquet(partial, index=False)
 
 
 def read_labels(folder: RunFolder) -> pd.DataFrame:

@@ -29,7 +29,12 @@ from riskmodel.pipeline.leakage import demand_test
 from riskmodel.pipeline.leaving import LeavingModels, train_leaving
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.state import describe_settings
-from riskmodel.pipeline.tables import ModellingTable, find_groups, read_modelling_table
+from riskmodel.pipeline.tables import (
+    ModellingTable,
+    find_groups,
+    read_modelling_table,
+    write_frame,
+)
 from riskmodel.tracking.store import start_training_run
 
 _LOGGED_SETTINGS = ("name", "random_state", "cohort", "cross_fitting", "models", "calendar")
@@ -76,8 +81,7 @@ def train(context: StageContext) -> str:
         artifacts.LEAVING_RISKS: pd.concat([one.leaving.risks for one in found.values()]),
     }
     for name, frame in frames.items():
-        with write_atomically(folder.path(name)) as partial:
-            frame.to_parquet(partial, index=False)
+        write_frame(folder.path(name), frame)
     summary = {
         point: one.models.to_dict()
         | _list_cohorts(config, table, point)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from riskmodel.cli.console import print_catalogue, print_headlines
+from riskmodel.cli.console import ConsoleProgress, print_catalogue, print_headlines
 from riskmodel.features.catalogue import load_catalogue
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+REGION, RUN = CONFIGS / "region.yaml", CONFIGS / "compulsory_school.yaml"
 
 
 def call(*arguments, cwd):
@@ -35,6 +38,27 @@ def test_help_answers_at_once(tmp_path):
     assert min(seconds) < 1.5
 
 
+def test_the_commands_are_listed_in_the_order_of_their_use_each_told_in_full(tmp_path):
+    told = call("--help", cwd=tmp_path).stdout.split("Commands:")[1].splitlines()[1:]
+    assert "..." not in "".join(told)
+    names = [line.split()[0] for line in told]
+    order = ["demo", "keygen", "pseudonymise", "cohort", "features", "train", "screen", "run"]
+    assert sorted(order, key=names.index) == order
+
+
+def test_progress_in_a_log_is_a_whole_line_for_each_stage(capsys):
+    note = "79 features; left out, known of nobody at any prediction date: " + "a_feature, " * 9
+    with ConsoleProgress() as progress:
+        progress.start("features")
+        progress.advance(0.5)
+        assert capsys.readouterr().err == ""
+        progress.finish(note)
+        (line,) = capsys.readouterr().err.splitlines()
+    assert line.split()[0] == "features"
+    assert line.endswith(note)
+    assert capsys.readouterr().err == ""
+
+
 def test_the_version_is_shown(tmp_path):
     import riskmodel
 
@@ -49,6 +73,8 @@ def test_the_version_is_shown(tmp_path):
         (("init", "compulsory"), 2, "Did you mean 'compulsory_school'?"),
         (("frobnicate",), 2, "No such command"),
         (("check", "identifiers", "none"), 2, "must exist"),
+        (("check", "config", "--config", REGION), 10, "riskmodel simulate --config"),
+        (("simulate", "--out", "x", "--config", RUN), 10, "riskmodel init region"),
         (("simulate", "--out", "x", "--granularity", "hour"), 10, "granularity"),
     ],
 )
@@ -66,6 +92,7 @@ def test_init_writes_a_template_and_never_overwrites(tmp_path):
     assert done.returncode == 2
     assert (tmp_path / "mine.yaml").read_bytes() == before
     assert "compulsory_school" in call("init", "--list", cwd=tmp_path).stdout
+    assert "riskmodel simulate" in call("init", "region", "--out", "r.yaml", cwd=tmp_path).stdout
 
 
 def test_keygen_makes_a_key_and_never_overwrites(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riskmodel.engine.specs import EngineSpec
-from riskmodel.errors import ConfigurationError
+from riskmodel.errors import ConfigurationError, UsageError
 from riskmodel.pipeline.runs import load_run, use_engine
 
 CONFIG = Path(__file__).parents[3] / "configs" / "compulsory_school.yaml"
@@ -45,11 +45,11 @@ def test_without_a_wish_the_configuration_decides(run):
     ("kind", "master", "text"),
     [
         ("sparc", None, "kind.*spark"),
-        ("duckdb", CLUSTER, "`master` and `spark_settings` belong"),
-        (None, CLUSTER, "`master` and `spark_settings` belong"),
+        ("duckdb", CLUSTER, "Add `--engine spark`"),
+        (None, CLUSTER, "Add `--engine spark`"),
         ("spark", "host:7077", "master"),
     ],
 )
 def test_a_wish_that_does_not_fit_is_told(run, kind, master, text):
-    with pytest.raises(ConfigurationError, match=text):
+    with pytest.raises((ConfigurationError, UsageError), match=text):
         use_engine(run, kind, master)

@@ -6,6 +6,7 @@ from riskmodel.config.loader import parse_spec
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import read_json, write_text
 from riskmodel.errors import UsageError
+from riskmodel.pipeline import state
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.progress import SilentProgress
 from riskmodel.pipeline.runner import Stage, run_stages
@@ -74,6 +75,43 @@ def test_a_changed_input_setting_or_output_runs_it_again(stage, config, tmp_path
     assert len(calls) == 5
     run(stage, other.model_copy(update={"title": "Another"}), tmp_path)
     assert len(calls) == 5
+
+
+def test_code_that_changed_under_the_same_version_runs_it_again(
+    stage, config, tmp_path, calls, monkeypatch
+):
+    package = tmp_path / "package"
+    package.mkdir()
+    monkeypatch.setattr(state, "_PACKAGE", package)
+    for content, n_runs in (("one = 1", 1), ("one = 1", 1), ("one = 2", 2), ("one = 1", 3)):
+        write_text(package / "code.py", content)
+        state.hash_code.cache_clear()
+        run(stage, config, tmp_path)
+        assert len(calls) == n_runs
+
+
+def test_the_code_that_is_hashed_is_this_package():
+    assert (state._PACKAGE / "pipeline" / "state.py").samefile(state.__file__)
+
+
+def test_the_hash_of_the_code_tells_of_its_content_and_names_alone(tmp_path):
+    def hash_files(**files):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        for name, content in files.items():
+            path = folder / name.replace("__", "/").replace("cache/", "__pycache__/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return state.hash_code(folder)
+
+    first = hash_files(a=b"one\ntwo", b__c=b"three")
+    assert hash_files(a=b"one\r\ntwo", b__c=b"three", cache__d=b"compiled") == first
+    others = (
+        hash_files(a=b"one\ntwo", b__c=b"four"),
+        hash_files(a=b"one\ntwo", b__d=b"three"),
+        hash_files(a=b"one\ntwo", bc=b"three"),
+        hash_files(a=b"one\ntwothree", b__c=b""),
+    )
+    assert len({first, *others}) == 5
 
 
 def test_a_stage_that_fails_is_run_again_and_loses_nothing(stage, config, tmp_path, calls):

@@ -3,16 +3,15 @@ import pytest
 from unit.pipeline.keyholder_run import IDS, make_place
 
 from riskmodel.core.files import hash_file, read_json
-from riskmodel.engine.session import open_engine
 from riskmodel.errors import ConfigurationError, PrivacyError
 from riskmodel.pipeline.artifacts import RunFolder
-from riskmodel.pipeline.data import read_tables
 from riskmodel.pipeline.forgetting import forget
 from riskmodel.pipeline.progress import SilentProgress
 from riskmodel.pipeline.removal import find_holders, list_files
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.runs import run_selected
 from riskmodel.pipeline.state import build_manifest
+from riskmodel.pipeline.tables import open_tables
 
 
 @pytest.fixture
@@ -41,8 +40,8 @@ def pseudonymise(place, **changes):
 
 def read(run, name):
     context = StageContext(run.config, RunFolder(run.config.out), run.project, SilentProgress())
-    with open_engine(run.config.engine.embedded) as engine:
-        frame = engine.to_pandas(read_tables(engine, context)[name])
+    with open_tables(context) as (engine, tables):
+        frame = engine.to_pandas(tables[name])
     return frame.sort_values("subject_id", ignore_index=True)
 
 

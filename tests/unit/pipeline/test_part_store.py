@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from riskmodel.pipeline.parts import PartStore
+from riskmodel.pipeline.part_store import PartStore
 
 PART = pa.table({"subject_id": ["a", "b"], "risk": [0.1, 0.2]})
 
