@@ -30,6 +30,7 @@ from riskmodel.pipeline.inputs import InputSource
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, read_attributes, read_labels
 from riskmodel.screening.changes import ListChange, compare_lists
+from riskmodel.screening.lists import select_pupils
 from riskmodel.screening.specs import ScreeningSpec
 
 
@@ -40,7 +41,8 @@ class ScoredPupils:
     Parameters
     ----------
     rows : pandas.DataFrame
-        As in `select_pupils`, with the index of the labels.
+        As in `select_pupils`, with the index of the labels, and `is_listed`: whether the rule
+        chose them.
     source : InputSource
         Where their features are read.
     model : RiskModel
@@ -236,6 +238,8 @@ def find_comparison(
         for start in range(0, len(rows), size)
     ]
     rows = rows.assign(risk=np.concatenate(risks))
+    listed = select_pupils(rows, spec.for_chosen_rows())
+    rows = rows.assign(is_listed=rows.index.isin(listed.index))
     return Comparison(now, ScoredPupils(rows, source, model), spec)
 
 

@@ -34,8 +34,8 @@ class ListColumn:
     values : tuple of object
         Text, numbers and None, one per pupil.
     kind : str
-        ``identity``, ``rank``, ``risk``, ``decision``, ``comment``, ``subject_id``, ``reason``
-        or ``text``.
+        ``identity``, ``rank``, ``risk``, ``decision``, ``comment``, ``date``, ``subject_id``,
+        ``reason`` or ``text``.
     """
 
     heading: str
@@ -90,9 +90,12 @@ def describe_columns(frame: pd.DataFrame, language: str) -> list[ListColumn]:
         (f"reason_{number}", t("workbook.reason", number=number), "reason")
         for number in range(1, n_reasons + 1)
     ]
-    last = ("subject_id", t("workbook.pseudonym"), "subject_id")
+    last = [
+        ("prediction_date", t("workbook.list_date"), "date"),
+        ("subject_id", t("workbook.pseudonym"), "subject_id"),
+    ]
     columns = []
-    for name, heading, kind in [*plain, *reasons, last]:
+    for name, heading, kind in [*plain, *reasons, *last]:
         found = next((key for key in (name, heading) if key in frame.columns), None)
         if found is not None:
             columns.append(ListColumn(heading, _to_cells(frame[found], kind), kind))
@@ -162,7 +165,7 @@ def _write_columns(
 ) -> None:
     """Write the list, column by column, with a frozen header, filters and decisions."""
     looks = {"identity": "identity", "rank": "rank", "risk": "percent", "decision": "entry",
-             "comment": "entry", "subject_id": "quiet"}  # fmt: skip
+             "comment": "entry", "date": "quiet", "subject_id": "quiet"}  # fmt: skip
     last = len(columns[0].values)
     for number, column in enumerate(columns):
         width = _WIDTHS.get(column.kind, _OTHER_WIDTH)

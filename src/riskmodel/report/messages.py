@@ -8,7 +8,7 @@ from typing import Any
 from riskmodel.report.language import load_texts
 
 _REASONS = ("missing", "drift", "age")
-_PROBLEMS = ("unreadable", "columns", "foreign", "repeated", "decision")
+_PROBLEMS = ("unreadable", "columns", "nameless", "foreign", "repeated", "decision")
 
 
 def describe_refusal(

@@ -53,6 +53,7 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
     return [
         {
             "subject_id": str(row["subject_id"]),
+            "prediction_date": str(row["prediction_date"])[:10],
             "short_id": short[str(row["subject_id"])],
             "school_unit": str(row["school_unit"]),
             "school_class": str(row["school_class"]) if is_known(row, "school_class") else "",

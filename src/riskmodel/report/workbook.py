@@ -29,7 +29,7 @@ DECISION_TEXTS = {
 """The text of each decision that a team can choose."""
 
 _STYLES = {"rank": "rank", "risk": "percent", "short_id": "pupil", "subject_id": "quiet",
-           "decision": "entry", "comment": "entry"}  # fmt: skip
+           "prediction_date": "quiet", "decision": "entry", "comment": "entry"}  # fmt: skip
 """The look of a column's cells, where it is not the common one."""
 
 _READ_WIDTHS = (26, 96)
@@ -193,7 +193,8 @@ def _write_list_sheet(
     sheet.autofilter(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 1)
     sheet.freeze_panes(_HEADER_ROW + 1, names.index("risk"))
     sheet.repeat_rows(_HEADER_ROW)
-    sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 2)
+    n_printed = names.index("prediction_date")
+    sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), n_printed - 1)
     _set_up_print(sheet, t, is_landscape=True)
 
 
@@ -216,7 +217,11 @@ def _list_columns(data: Mapping[str, Any], t: Texts) -> list[tuple[str, float, s
         heading = t("workbook.protective", number=number)
         columns.append((heading, _REASON_WIDTH, f"protective {number}"))
     columns.append((t("workbook.notes_column"), _REASON_WIDTH, "notes"))
-    return [*columns, (t("workbook.pseudonym"), 36.0, "subject_id")]
+    return [
+        *columns,
+        (t("workbook.list_date"), 12.0, "prediction_date"),
+        (t("workbook.pseudonym"), 36.0, "subject_id"),
+    ]
 
 
 def _list_value(pupil: Mapping[str, Any], name: str, t: Texts) -> Any:

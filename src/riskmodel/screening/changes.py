@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel.explanation.phrases import Reason
 from riskmodel.privacy.disclosure import DEFAULT_LIMIT, is_small
-from riskmodel.screening.lists import may_read, select_pupils
+from riskmodel.screening.lists import may_read
 from riskmodel.screening.specs import ScreeningSpec
 
 Cause = Literal["risk_fell", "others_rose", "not_screened"]
@@ -102,21 +102,16 @@ def compare_lists(
     ----------
     now, earlier : pandas.DataFrame
         All scored pupils of this and of the earlier prediction date, as in `select_pupils`,
-        without other dates.
+        without other dates, and `is_listed`: whether the rule chose them.
     movements : callable
         What moved the risks of the pupils it is given.
     spec : ScreeningSpec
-        How many are listed, and what is withheld.
+        How many movements are told of, and what is withheld.
 
     Returns
     -------
     ListChange
         Who is new and who has left.
-
-    Raises
-    ------
-    UsageError
-        As in `select_pupils`.
 
     Notes
     -----
@@ -124,9 +119,7 @@ def compare_lists(
     if it is not. For a new pupil only what raised the risk is told, for one who left because it
     fell only what lowered it.
     """
-    plain = spec.model_copy(update={"cohort": None, "point": None})
-    listed_now = select_pupils(now, plain)["subject_id"]
-    listed_then = select_pupils(earlier, plain)["subject_id"]
+    listed_now, listed_then = (rows.loc[rows["is_listed"], "subject_id"] for rows in (now, earlier))
     new = listed_now[~listed_now.isin(set(listed_then))]
     left = listed_then[~listed_then.isin(set(listed_now))]
     pupils = pd.concat(
