@@ -65,7 +65,7 @@ def test_a_card_shows_reasons_what_protects_attendance_and_grades(page):
     card = page.locator("#card-body")
     text = card.inner_text()
     for heading in ("Det som höjer beräkningen", "Det som talar för att det går bra",
-                    "Frånvaro under läsåret", "Betyg", "Osäkerhet"):  # fmt: skip
+                    "Frånvaro över tid", "Betyg", "Osäkerhet"):  # fmt: skip
         assert heading in text
     assert "Modellen kan inte avgöra" in text
     assert card.locator("table").first.locator("tbody tr").count() == 10

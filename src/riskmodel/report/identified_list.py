@@ -14,11 +14,18 @@ from xlsxwriter.worksheet import Worksheet
 
 from riskmodel.core.files import write_atomically
 from riskmodel.report.language import Texts, load_texts
+from riskmodel.report.screening_pupils import (
+    describe_certainty,
+    describe_doubt,
+    find_numbers,
+    is_known,
+)
 from riskmodel.report.workbook import add_decisions, make_formats
+from riskmodel.screening.lists import PROTECTIVE
 
 _FACTS = ("who", "purpose", "time", "list_sha256", "number", "hash")
 _WIDTHS = {"rank": 9.0, "risk": 10.0, "decision": 17.0, "comment": 22.0}
-_REASON_WIDTH = 34.0
+_REASON_WIDTH = 58.0
 _OTHER_WIDTH = 18.0
 _OWNER_ONLY = 0o600
 
@@ -73,35 +80,52 @@ def describe_columns(frame: pd.DataFrame, language: str) -> list[ListColumn]:
     Returns
     -------
     list of ListColumn
-        School, place on the list, risk, decision, comment, reasons and, last, the pseudonym,
-        as far as they are there. Decision and comment are empty where the list has none. A
+        School, place on the list, risk and its uncertainty, decision, comment, reasons,
+        protective factors, notes, the list's date and, last, the pseudonym, as far as they are
+        there. Decision and comment are empty where the list has none. A
         list without pseudonyms has no column of the kind ``subject_id``.
     """
     t = load_texts(language)
-    plain = [
+    wanted = [
         ("school_unit", t("workbook.school"), "text"),
         ("rank", t("workbook.rank"), "rank"),
         ("risk", t("workbook.risk"), "risk"),
+        ("certainty", t("workbook.certainty"), "text"),
         ("decision", t("workbook.decision"), "decision"),
         ("comment", t("workbook.comment"), "comment"),
-    ]
-    n_reasons = frame.shape[1]
-    reasons = [
-        (f"reason_{number}", t("workbook.reason", number=number), "reason")
-        for number in range(1, n_reasons + 1)
-    ]
-    last = [
+        ("reasons", t("workbook.reasons"), "reason"),
+        ("protective", t("workbook.protective"), "reason"),
+        ("notes", t("workbook.notes_column"), "text"),
         ("prediction_date", t("workbook.list_date"), "date"),
         ("subject_id", t("workbook.pseudonym"), "subject_id"),
     ]
+    if "subject_id" in frame.columns:
+        frame = frame.assign(**_tell(frame, t))
     columns = []
-    for name, heading, kind in [*plain, *reasons, *last]:
+    for name, heading, kind in wanted:
         found = next((key for key in (name, heading) if key in frame.columns), None)
         if found is not None:
             columns.append(ListColumn(heading, _to_cells(frame[found], kind), kind))
         elif kind in {"decision", "comment"}:
             columns.append(ListColumn(heading, (None,) * len(frame), kind))
     return columns
+
+
+def _tell(frame: pd.DataFrame, t: Texts) -> dict[str, list[str | None]]:
+    """Return in words what a table says of each pupil in several columns."""
+    rows = frame.to_dict("records")
+    told = {"certainty": [describe_doubt(row, t) or describe_certainty(row, t) for row in rows]}
+    for name, prefix in (("reasons", ""), ("protective", PROTECTIVE)):
+        numbers = find_numbers(frame, prefix)
+        told[name] = [
+            "\n".join(
+                f"– {row[key]}"
+                for key in (f"{prefix}reason_{number}" for number in numbers)
+                if is_known(row, key)
+            )
+            for row in rows
+        ]
+    return {name: [one or None for one in ones] for name, ones in told.items() if any(ones)}
 
 
 def _to_cells(values: pd.Series, kind: str) -> tuple[Any, ...]:

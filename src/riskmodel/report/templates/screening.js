@@ -148,7 +148,10 @@
       area.reasons.forEach(function (reason) {
         var entry = add(list, "li", reason.main);
         if (reason.aside) { add(entry, "span", " " + reason.aside, "aside"); }
-        if (reason.changeable) { add(entry, "span", labels.changeable, "tag"); }
+        if (reason.changeable) {
+          entry.appendChild(document.createTextNode(" "));
+          add(entry, "span", labels.changeable, "tag");
+        }
         if (reason.weight) {
           entry.appendChild(bar(20 * reason.weight, reason.weight + ", " + labels.bar));
         }
