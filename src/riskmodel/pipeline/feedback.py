@@ -57,6 +57,9 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
     choices = {t(f"workbook.{DECISION_TEXTS[name]}"): name for name in DECISIONS}
     findings, read = [], []
     for number, path in enumerate(files, start=1):
+        if not path.is_file():
+            findings.append(describe_problem(number, "absent", 1, language=language))
+            continue
         table, wrong = read_excel_file(
             "feedback", path, t("workbook.sheet_list"), decimal=".", date_format=None,
             only=headings.values(),
@@ -80,4 +83,5 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
     with write_atomically(path) as partial:
         log.to_parquet(partial, index=False)
     still_open = count_decisions(log, listed)["open"]
-    return describe_feedback(len(new), still_open, file=artifacts.DECISIONS, language=language)
+    n_read = new["subject_id"].nunique()
+    return describe_feedback(n_read, still_open, file=artifacts.DECISIONS, language=language)

@@ -137,25 +137,34 @@ def _collect_grades(histories: Histories | None, t: Texts) -> dict[str, dict[str
     """Return each pupil's grades of the last terms that have any."""
     if histories is None or histories.grades.empty:
         return {}
-    found = {}
-    for subject_id, rows in histories.grades.groupby("subject_id", sort=False):
-        terms = rows[["school_year", "term"]].drop_duplicates().to_numpy().tolist()[-_TERMS_SHOWN:]
-        known = {
-            (row["subject"], row["school_year"], row["term"]): row["grade"]
-            for row in rows.to_dict("records")
-        }
-        lines = [
-            [subject, *(known.get((subject, *term), "") for term in terms)]
-            for subject in sorted(rows["subject"].unique())
-        ]
-        found[str(subject_id)] = {
-            "terms": [_name_term(year, term, t) for year, term in terms],
-            "lines": [line for line in lines if any(line[1:])],
-        }
-    return found
+    frame = histories.grades.sort_values("subject_id", kind="stable")
+    columns = [
+        [None if is_unknown else value
+         for value, is_unknown in zip(frame[name], frame[name].isna(), strict=True)]
+        for name in ("subject_id", "school_year", "term", "subject", "grade")
+    ]  # fmt: skip
+    by_pupil = groupby(zip(*columns, strict=True), key=itemgetter(0))
+    return {str(pupil): _tabulate_grades([row[1:] for row in rows], t) for pupil, rows in by_pupil}
+
+
+def _tabulate_grades(rows: Sequence[tuple[Any, ...]], t: Texts) -> dict[str, Any]:
+    """Return one pupil's grades, a line for each subject and a column for each of the last terms.
+
+    Rows hold grade level, term, subject and grade, the earliest term first.
+    """
+    terms = list(dict.fromkeys((year, term) for year, term, _, _ in rows))[-_TERMS_SHOWN:]
+    known = {(subject, year, term): grade for year, term, subject, grade in rows}
+    lines = [
+        [subject, *(known.get((subject, *term)) or "" for term in terms)]
+        for subject in sorted({subject for _, _, subject, _ in rows})
+    ]
+    return {
+        "terms": [_name_term(year, term, t) for year, term in terms],
+        "lines": [line for line in lines if any(line[1:])],
+    }
 
 
 def _name_term(year: Any, term: Any, t: Texts) -> str:
     """Return a term of a grade level in words."""
-    name = t.named("term", str(term)) if str(term) in _TERMS else str(term)
-    return name if pd.isna(year) else t("card.term", term=name, year=int(year))
+    name = t.named("term", term) if term is None or term in _TERMS else str(term)
+    return name if year is None else t("card.term", term=name, year=int(year))

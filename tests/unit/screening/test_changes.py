@@ -27,7 +27,7 @@ def compare(now, earlier, movements=None, spec=TWO):
     for rows in (scored(now), scored(earlier, "2026-09-01")):
         listed = select_pupils(rows, spec)
         both.append(rows.assign(is_listed=rows.index.isin(listed.index)))
-    return compare_lists(*both, lambda names: movements or {}, spec)
+    return compare_lists(*both, movements or {}, spec)
 
 
 def test_new_and_left_pupils_are_told_apart_from_those_who_stay():
