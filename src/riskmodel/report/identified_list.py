@@ -20,7 +20,7 @@ from riskmodel.report.screening_pupils import (
     find_numbers,
     is_known,
 )
-from riskmodel.report.workbook import add_decisions, make_formats
+from riskmodel.report.workbook import add_decisions, make_formats, set_up_print
 from riskmodel.screening.lists import PROTECTIVE
 
 _FACTS = ("who", "purpose", "time", "list_sha256", "number", "hash")
@@ -206,6 +206,8 @@ def _write_columns(
         if column.kind == "decision":
             add_decisions(sheet, number, last, t)
     sheet.autofilter(0, 0, max(last, 1), len(columns) - 1)
+    sheet.repeat_rows(0)
+    set_up_print(sheet, t, is_landscape=True)
     sheet.freeze_panes(1, sum(column.kind == "identity" for column in columns))
 
 

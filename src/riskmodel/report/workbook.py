@@ -155,7 +155,7 @@ def _write_title_sheet(
     ]
     for label, lines in blocks:
         row = _write_block(sheet, row, label, lines, formats)
-    _set_up_print(sheet, t, is_landscape=False)
+    set_up_print(sheet, t, is_landscape=False)
 
 
 def _accuracy_lines(data: Mapping[str, Any]) -> list[str]:
@@ -197,7 +197,7 @@ def _write_list_sheet(
     sheet.repeat_rows(_HEADER_ROW)
     n_printed = names.index("prediction_date")
     sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), n_printed - 1)
-    _set_up_print(sheet, t, is_landscape=True)
+    set_up_print(sheet, t, is_landscape=True)
 
 
 def _list_columns(data: Mapping[str, Any], t: Texts) -> list[tuple[str, float, str]]:
@@ -329,7 +329,7 @@ def _write_change_sheet(
         for number, value in enumerate((*values, "\n".join(pupil["why"]))):
             sheet.write_string(row, number, value, formats["cell"])
         sheet.set_row(row, 15.5 * sum(-(-len(line) // 88) for line in pupil["why"]))
-    _set_up_print(sheet, t, is_landscape=True)
+    set_up_print(sheet, t, is_landscape=True)
 
 
 def _write_read_sheet(
@@ -348,11 +348,21 @@ def _write_read_sheet(
     row = 2
     for entry in entries:
         row = _write_block(sheet, row, entry["label"], [entry["text"]], formats)
-    _set_up_print(sheet, t, is_landscape=False)
+    set_up_print(sheet, t, is_landscape=False)
 
 
-def _set_up_print(sheet: Worksheet, t: Texts, *, is_landscape: bool) -> None:
-    """Set paper, margins, header and footer, so that the sheet prints as it is."""
+def set_up_print(sheet: Worksheet, t: Texts, *, is_landscape: bool) -> None:
+    """Set paper, margins, header and footer, so that a sheet prints as it is.
+
+    Parameters
+    ----------
+    sheet : xlsxwriter.worksheet.Worksheet
+        The sheet, which is printed one page wide.
+    t : Texts
+        The reader's language.
+    is_landscape : bool
+        Whether the page lies down.
+    """
     sheet.set_paper(9)
     if is_landscape:
         sheet.set_landscape()
