@@ -111,7 +111,7 @@ def describe_columns(frame: pd.DataFrame, language: str) -> list[ListColumn]:
     return columns
 
 
-def _tell(frame: pd.DataFrame, t: Texts) -> dict[str, list[str | None]]:
+def _tell(frame: pd.DataFrame, t: Texts) -> dict[str, pd.Series]:
     """Return in words what a table says of each pupil in several columns."""
     rows = frame.to_dict("records")
     told = {"certainty": [describe_doubt(row, t) or describe_certainty(row, t) for row in rows]}
@@ -125,7 +125,8 @@ def _tell(frame: pd.DataFrame, t: Texts) -> dict[str, list[str | None]]:
             )
             for row in rows
         ]
-    return {name: [one or None for one in ones] for name, ones in told.items() if any(ones)}
+    texts = {name: pd.Series(ones, index=frame.index, dtype="str") for name, ones in told.items()}
+    return {name: ones.where(ones.ne("")) for name, ones in texts.items() if ones.ne("").any()}
 
 
 def _to_cells(values: pd.Series, kind: str) -> tuple[Any, ...]:
