@@ -98,7 +98,8 @@ def test_a_file_that_is_not_the_list_changes_nothing(canary_run, fill_in, e2e_ca
     done = e2e_call("feedback", "--config", canary_run.config, *files, check=False)
     assert done.returncode == 11
     for said in ("Inga beslut har lästs in", "fil 1", "annat datum: 1.",
-                 "något av valen i cellens lista: 1.", "fil 2", "rubrikerna", "fil 3"):  # fmt: skip
+                 "något av valen i cellens lista: 1.", "fil 2",
+                 "rubriker som behövs saknas: 1 av 3", "fil 3"):  # fmt: skip
         assert said in done.stderr
     assert "Anna" not in done.stderr
     assert not (canary_run.out / "decisions.parquet").exists()
