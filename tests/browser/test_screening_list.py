@@ -115,3 +115,29 @@ def test_a_narrow_screen_shows_cards_with_their_labels(open_page):
         row.locator(".share").element_handle(),
     )
     assert label == '"Beräknad risk"'
+
+
+def test_only_the_classes_of_the_chosen_school_are_offered(open_page):
+    page = open_page("screening")
+    page.evaluate(
+        "document.querySelectorAll('#pupils tr[data-school=\"Övningsskolan 2\"]')"
+        ".forEach(row => { row.dataset.class = '9A'; })"
+    )
+    offered = (
+        "() => [...document.getElementById('class').options].filter(o => !o.disabled)"
+        ".map(o => o.value)"
+    )
+    page.locator("#class").select_option("9B")
+    page.locator("#school").select_option("Övningsskolan 2")
+    assert page.locator("#class").input_value() == ""
+    assert page.evaluate(offered) == ["", "9A"]
+    page.get_by_role("button", name="Rensa val").click()
+    page.wait_for_function(f"({offered})().length === 3")
+
+
+@pytest.mark.parametrize("width", [320, 500, 768, 900, 1000, 1400])
+def test_reasons_have_room_at_every_width(open_page, width):
+    page = open_page("screening", viewport={"width": width, "height": 900})
+    box = page.locator("#pupils tbody tr:not([hidden]) td:last-child").first.bounding_box()
+    assert box["width"] >= 220
+    assert box["x"] + box["width"] <= width

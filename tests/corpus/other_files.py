@@ -120,7 +120,8 @@ TABLES = [
            "table.xlsx"),
 ]  # fmt: skip
 
-HEADINGS = ("Pseudonym", "Beslut")
+HEADINGS = ("Hela pseudonymen", "Listans datum", "Beslut")
+DAY = "2024-11-01"
 PUPIL = "0" * 31 + "a"
 
 
@@ -134,17 +135,18 @@ FEEDBACK = [
     _filled("cut off", GOOD_BOOK[:500], "1"),
     _filled("broken XML", repack(GOOD_BOOK, {"xl/workbook.xml": b"<a>"}), "1"),
     _filled("another book", GOOD_BOOK, "1"),
-    _filled("another sheet", book(HEADINGS, (PUPIL, WORD)), "1"),
+    _filled("another sheet", book(HEADINGS, (PUPIL, DAY, WORD)), "1"),
     *(
-        _filled(name, book(*rows, title="Lista"), "1")
+        _filled(name, book(*rows, title="Listan"), "1")
         for name, rows in {
             "no columns": [("a", "b"), (WORD, WORD)],
-            "a decision that is none": [HEADINGS, (PUPIL, WORD)],
-            "a pupil of another list": [HEADINGS, (WORD, None)],
-            "a pupil twice": [HEADINGS, (PUPIL, None), (PUPIL, None)],
-            "a number for a decision": [HEADINGS, (PUPIL, 1e300)],
-            "a command for a decision": [HEADINGS, (PUPIL, "@SUM(1)")],
-            "a name twice": [(*HEADINGS, "beslut"), (PUPIL, None, WORD)],
+            "a decision that is none": [HEADINGS, (PUPIL, DAY, WORD)],
+            "a pupil of another list": [HEADINGS, (WORD, DAY, None)],
+            "a list of another day": [HEADINGS, (PUPIL, WORD, None)],
+            "a pupil twice": [HEADINGS, (PUPIL, DAY, None), (PUPIL, DAY, None)],
+            "a number for a decision": [HEADINGS, (PUPIL, DAY, 1e300)],
+            "a command for a decision": [HEADINGS, (PUPIL, DAY, "@SUM(1)")],
+            "a name twice": [(*HEADINGS, "Beslut"), (PUPIL, DAY, None, WORD)],
         }.items()
     ),
 ]

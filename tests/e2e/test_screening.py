@@ -78,7 +78,7 @@ def test_decisions_come_back_into_a_log(canary_run, fill_in, e2e_call):
     done = e2e_call("feedback", "--config", canary_run.config, fill_in(decide))
     try:
         n_listed = len(pd.read_parquet(canary_run.out / "screening.parquet"))
-        assert f"{n_listed - 2} elever på listan har ännu inget beslut" in done.stdout
+        assert f"ännu inte har något beslut: {n_listed - 2}." in done.stdout
         assert sorted(pd.read_parquet(log)["decision"]) == ["contact_taken", "wrong_data"]
     finally:
         log.unlink()
@@ -97,8 +97,9 @@ def test_a_file_that_is_not_the_list_changes_nothing(canary_run, fill_in, e2e_ca
     files = [fill_in(spoil), fill_in(rename, "renamed.xlsx"), text]
     done = e2e_call("feedback", "--config", canary_run.config, *files, check=False)
     assert done.returncode == 11
-    for said in ("Inga beslut har lästs in", "fil 1", "1 rader gäller elever som inte står",
-                 "1 beslut är inget av valen", "fil 2", "rubrikerna", "fil 3"):  # fmt: skip
+    for said in ("Inga beslut har lästs in", "fil 1", "annat datum: 1.",
+                 "något av valen i cellens lista: 1.", "fil 2",
+                 "rubriker som behövs saknas: 1 av 3", "fil 3"):  # fmt: skip
         assert said in done.stderr
     assert "Anna" not in done.stderr
     assert not (canary_run.out / "decisions.parquet").exists()

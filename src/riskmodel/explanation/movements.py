@@ -73,12 +73,13 @@ def movement_texts(
     earlier = Phrases(before.X, names, infos, language)
     now = Phrases(after.X, names, infos, language)
     order = np.argsort(-np.abs(moved), axis=1, kind="stable")
+    n_moved = (np.abs(moved) >= LEAST_CONTRIBUTION).sum(axis=1)
     texts: list[list[Reason]] = []
     for row, columns in enumerate(order.tolist()):
         told = []
-        for column in columns:
+        for column in columns[: n_moved[row]]:
             was_value, value = earlier.write_value(row, column), now.write_value(row, column)
-            if was_value != value and abs(moved[row, column]) >= LEAST_CONTRIBUTION:
+            if was_value != value:
                 told.append(now.make_reason(row, column, moved[row, column], was_value))
         texts.append(told)
     return texts

@@ -14,7 +14,7 @@ MINUS = "\u2212"
 TEXTS: dict[Language, dict[str, str]] = {
     "sv": {
         "missing": "uppgift saknas",
-        "compared": "{value} i genomsnitt i jämförelsegruppen",
+        "compared": "{value} bland tidigare elever",
         "earlier": "tidigare {value}",
         "day": "dag",
         "days": "dagar",
@@ -28,7 +28,7 @@ TEXTS: dict[Language, dict[str, str]] = {
     },
     "en": {
         "missing": "not known",
-        "compared": "{value} on average in the comparison group",
+        "compared": "{value} among earlier pupils",
         "earlier": "{value} before",
         "day": "day",
         "days": "days",

@@ -6,7 +6,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def read_excel_file(
     decimal: str,
     date_format: str | None,
     header_row: int = 1,
+    only: Collection[str] | None = None,
 ) -> tuple[pa.Table | None, list[ContractFinding]]:
     """Read one sheet as text, as it would stand in a CSV file.
 
@@ -69,11 +70,14 @@ def read_excel_file(
         How to write dates, by default ISO 8601.
     header_row : int, default 1
         The row of the headings; those above it are passed over.
+    only : collection of str, optional
+        The headings of the columns to read, for a sheet that people have written in: what stands
+        in other columns, or in none, is passed over.
 
     Returns
     -------
     data : pyarrow.Table or None
-        All columns as text, empty cells null, empty rows left out; None if there are
+        The columns as text, empty cells null, empty rows left out; None if there are
         findings.
     findings : list of ContractFinding
         Why the file cannot be used.
@@ -87,6 +91,10 @@ def read_excel_file(
     if detail:
         return None, [ContractFinding(table, "", "file", None, detail)]
     names = _name_columns(rows[0])
+    if only is not None:
+        places = [place for place, name in enumerate(names) if name in only]
+        names = [names[place] for place in places]
+        rows = [tuple(row[k] for k in places if k < len(row)) for row in rows]
     if len(names) > MAX_COLUMNS:
         detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
         return None, [ContractFinding(table, "", "file", None, detail)]

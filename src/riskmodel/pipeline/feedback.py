@@ -49,20 +49,25 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
     listed = pd.read_parquet(folder.require(artifacts.SCREENING, made_by="screen"))
     language = config.language
     t = load_texts(language)
+    headings = {
+        "subject_id": t("workbook.pseudonym"),
+        "prediction_date": t("workbook.list_date"),
+        "decision": t("workbook.decision"),
+    }
+    choices = {t(f"workbook.{DECISION_TEXTS[name]}"): name for name in DECISIONS}
     findings, read = [], []
     for number, path in enumerate(files, start=1):
+        if not path.is_file():
+            findings.append(describe_problem(number, "absent", 1, language=language))
+            continue
         table, wrong = read_excel_file(
-            "feedback", path, t("workbook.sheet_list"), decimal=".", date_format=None
-        )
+            "feedback", path, t("workbook.sheet_list"), decimal=".", date_format=None,
+            only=headings.values(),
+        )  # fmt: skip
         if table is None:
             findings.append(describe_problem(number, "unreadable", len(wrong), language=language))
             continue
-        decisions, problems = read_decisions(
-            table.to_pandas(),
-            listed,
-            {"subject_id": t("workbook.pseudonym"), "decision": t("workbook.decision")},
-            {t(f"workbook.{DECISION_TEXTS[name]}"): name for name in DECISIONS},
-        )
+        decisions, problems = read_decisions(table.to_pandas(), listed, headings, choices)
         findings += [
             describe_problem(number, problem.kind, problem.count, language=language)
             for problem in problems
@@ -77,4 +82,5 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
     log = add_to_log(log, new)
     write_frame(path, log)
     still_open = count_decisions(log, listed)["open"]
-    return describe_feedback(len(new), still_open, file=artifacts.DECISIONS, language=language)
+    n_read = new["subject_id"].nunique()
+    return describe_feedback(n_read, still_open, file=artifacts.DECISIONS, language=language)

@@ -20,6 +20,7 @@ from riskmodel.evaluation.risk_intervals import find_risk_intervals
 from riskmodel.explanation.contributions import explain
 from riskmodel.explanation.movements import Explained, movement_texts
 from riskmodel.explanation.phrases import Reason
+from riskmodel.explanation.wording import Language
 from riskmodel.features.history import Histories, read_histories
 from riskmodel.features.schemas import feature_schemas
 from riskmodel.models.risk_model import RiskModel
@@ -29,6 +30,7 @@ from riskmodel.pipeline.inputs import InputSource
 from riskmodel.pipeline.runner import StageContext
 from riskmodel.pipeline.tables import KEYS, open_tables, read_attributes, read_labels
 from riskmodel.screening.changes import ListChange, compare_lists
+from riskmodel.screening.lists import select_pupils
 from riskmodel.screening.specs import ScreeningSpec
 
 
@@ -39,7 +41,8 @@ class ScoredPupils:
     Parameters
     ----------
     rows : pandas.DataFrame
-        As in `select_pupils`, with the index of the labels.
+        As in `select_pupils`, with the index of the labels, and `is_listed`: whether the rule
+        chose them.
     source : InputSource
         Where their features are read.
     model : RiskModel
@@ -139,13 +142,13 @@ class Comparison:
     ----------
     now, earlier : ScoredPupils
         Of the two dates only.
-    spec : ScreeningSpec
-        Its language is the reader's.
+    movements : mapping of str to sequence of Reason
+        What moved the risk of each pupil who is new or has left, of those scored at both dates.
     """
 
     now: ScoredPupils
     earlier: ScoredPupils
-    spec: ScreeningSpec
+    movements: Mapping[str, Sequence[Reason]]
 
     def for_view(self, spec: ScreeningSpec) -> ListChange:
         """Return what has changed, as one role may read it.
@@ -160,18 +163,22 @@ class Comparison:
         ListChange
             Who is new and who has left.
         """
-        return compare_lists(self.now.rows, self.earlier.rows, self._find_movements, spec)
+        return compare_lists(self.now.rows, self.earlier.rows, self.movements, spec)
 
-    def _find_movements(self, subjects: Sequence[str]) -> Mapping[str, Sequence[Reason]]:
-        """Return what moved the risks of those who were scored at both dates."""
-        now, earlier = (set(one.rows["subject_id"]) for one in (self.now, self.earlier))
-        both = [name for name in subjects if name in now & earlier]
-        if not both:
-            return {}
-        after, before = _explain(self.now, both), _explain(self.earlier, both)
-        infos = self.now.model.infos
-        texts = movement_texts(before, after, infos, language=self.spec.language)
-        return dict(zip(both, texts, strict=True))
+
+def _find_movements(
+    now: ScoredPupils, earlier: ScoredPupils, language: Language
+) -> dict[str, list[Reason]]:
+    """Return what moved the risks of those who are on one list only and were scored for both."""
+    dates = [one.rows for one in (now, earlier)]
+    listed_now, listed_then = (set(rows.loc[rows["is_listed"], "subject_id"]) for rows in dates)
+    scored_now, scored_then = (set(rows["subject_id"]) for rows in dates)
+    both = sorted((listed_now ^ listed_then) & scored_now & scored_then)
+    if not both:
+        return {}
+    before, after = _explain(earlier, both), _explain(now, both)
+    texts = movement_texts(before, after, now.model.infos, language=language)
+    return dict(zip(both, texts, strict=True))
 
 
 def _explain(scored: ScoredPupils, subjects: Sequence[str]) -> Explained:
@@ -235,7 +242,10 @@ def find_comparison(
         for start in range(0, len(rows), size)
     ]
     rows = rows.assign(risk=np.concatenate(risks))
-    return Comparison(now, ScoredPupils(rows, source, model), spec)
+    listed = select_pupils(rows, spec.for_chosen_rows())
+    rows = rows.assign(is_listed=rows.index.isin(listed.index))
+    earlier = ScoredPupils(rows, source, model)
+    return Comparison(now, earlier, _find_movements(now, earlier, spec.language))
 
 
 def read_listed_histories(

@@ -199,18 +199,31 @@ class ScreeningModel:
 def _read_table(table: Any) -> pd.DataFrame:
     """Return a table of any library as a frame with an index of its own."""
     if isinstance(table, pd.DataFrame):
-        return table.reset_index(drop=True)
+        return _uncategorise(table.reset_index(drop=True))
     if not hasattr(table, "__arrow_c_stream__") and not isinstance(table, pa.RecordBatch):
         raise UsageError(
             "`table` must be a pandas, Polars or Arrow table, or have Arrow's stream interface, "
-            f"got {type(table).__name__}. Make one of them, for example by `pandas.DataFrame`."
+            f"got {type(table).__name__}. Make one of them, for example by `pandas.DataFrame`, or "
+            "by `collect` of a lazy one."
         )
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
-    arrow = pa.table(table)
-    kinds = [pa.field(field.name, _plain_type(field.type)) for field in arrow.schema]
-    frame: pd.DataFrame = arrow.cast(pa.schema(kinds)).to_pandas()
-    return frame
+    try:
+        arrow = pa.table(table)
+        kinds = [pa.field(field.name, _plain_type(field.type)) for field in arrow.schema]
+        plain = arrow.cast(pa.schema(kinds))
+    except pa.ArrowException as error:
+        raise UsageError(
+            "`table` must be a table of numbers, texts and dates that Arrow can read, got "
+            f"{type(table).__name__} with something else. Give features as floats."
+        ) from error
+    return _uncategorise(plain.to_pandas())
+
+
+def _uncategorise(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose categories are text, which sorts by itself and not by their order."""
+    categories = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(categories, "str"))
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

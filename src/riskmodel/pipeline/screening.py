@@ -82,8 +82,10 @@ def screen(context: StageContext) -> str:
         rows = current.sort_values("subject_id")
         for name in ("risk", "has_enough_data"):
             rows[name] = scored.column(name).to_numpy()
+        selected = select_pupils(rows, spec)
+        rows["is_listed"] = rows.index.isin(selected.index)
         pupils = ScoredPupils(rows, source, model)
-        material = _collect_material(context, engine, pupils, spec)
+        material = _collect_material(context, engine, pupils, selected, spec)
         write_json(folder.path(artifacts.SCREENING_CHECK), fitness.to_dict() | material.summary)
         n_listed, n_schools = _write_lists(config, folder, material, spec)
     _write_scores(rows, scored, folder.path(artifacts.SCREENING_SCORES))
@@ -185,11 +187,14 @@ def _write_scores(rows: pd.DataFrame, scored: pa.Table, path: Path) -> None:
 
 
 def _collect_material(
-    context: StageContext, engine: Engine, pupils: ScoredPupils, spec: ScreeningSpec
+    context: StageContext,
+    engine: Engine,
+    pupils: ScoredPupils,
+    selected: pd.DataFrame,
+    spec: ScreeningSpec,
 ) -> ListMaterial:
     """Put together all that the lists of the run are made of."""
     config, folder, rows = context.config, context.folder, pupils.rows
-    selected = select_pupils(rows, spec)
     predictions = read_chosen_predictions(config, folder)
     certainty, summary = describe_certainty(config, folder, predictions, selected, spec)
     thin = show_count(int((~rows["has_enough_data"]).sum()))

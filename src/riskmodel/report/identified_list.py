@@ -14,11 +14,18 @@ from xlsxwriter.worksheet import Worksheet
 
 from riskmodel.core.files import write_atomically
 from riskmodel.report.language import Texts, load_texts
-from riskmodel.report.workbook import add_decisions, make_formats
+from riskmodel.report.screening_pupils import (
+    describe_certainty,
+    describe_doubt,
+    find_numbers,
+    is_known,
+)
+from riskmodel.report.workbook import add_decisions, make_formats, set_up_print
+from riskmodel.screening.lists import PROTECTIVE
 
 _FACTS = ("who", "purpose", "time", "list_sha256", "number", "hash")
 _WIDTHS = {"rank": 9.0, "risk": 10.0, "decision": 17.0, "comment": 22.0}
-_REASON_WIDTH = 34.0
+_REASON_WIDTH = 58.0
 _OTHER_WIDTH = 18.0
 _OWNER_ONLY = 0o600
 
@@ -34,8 +41,8 @@ class ListColumn:
     values : tuple of object
         Text, numbers and None, one per pupil.
     kind : str
-        ``identity``, ``rank``, ``risk``, ``decision``, ``comment``, ``subject_id``, ``reason``
-        or ``text``.
+        ``identity``, ``rank``, ``risk``, ``decision``, ``comment``, ``date``, ``subject_id``,
+        ``reason`` or ``text``.
     """
 
     heading: str
@@ -73,32 +80,53 @@ def describe_columns(frame: pd.DataFrame, language: str) -> list[ListColumn]:
     Returns
     -------
     list of ListColumn
-        School, place on the list, risk, decision, comment, reasons and, last, the pseudonym,
-        as far as they are there. Decision and comment are empty where the list has none. A
+        School, place on the list, risk and its uncertainty, decision, comment, reasons,
+        protective factors, notes, the list's date and, last, the pseudonym, as far as they are
+        there. Decision and comment are empty where the list has none. A
         list without pseudonyms has no column of the kind ``subject_id``.
     """
     t = load_texts(language)
-    plain = [
+    wanted = [
         ("school_unit", t("workbook.school"), "text"),
         ("rank", t("workbook.rank"), "rank"),
         ("risk", t("workbook.risk"), "risk"),
+        ("certainty", t("workbook.certainty"), "text"),
         ("decision", t("workbook.decision"), "decision"),
         ("comment", t("workbook.comment"), "comment"),
+        ("reasons", t("workbook.reasons"), "reason"),
+        ("protective", t("workbook.protective"), "reason"),
+        ("notes", t("workbook.notes_column"), "text"),
+        ("prediction_date", t("workbook.list_date"), "date"),
+        ("subject_id", t("workbook.pseudonym"), "subject_id"),
     ]
-    n_reasons = frame.shape[1]
-    reasons = [
-        (f"reason_{number}", t("workbook.reason", number=number), "reason")
-        for number in range(1, n_reasons + 1)
-    ]
-    last = ("subject_id", t("workbook.pseudonym"), "subject_id")
+    if "subject_id" in frame.columns:
+        frame = frame.assign(**_tell(frame, t))
     columns = []
-    for name, heading, kind in [*plain, *reasons, last]:
+    for name, heading, kind in wanted:
         found = next((key for key in (name, heading) if key in frame.columns), None)
         if found is not None:
             columns.append(ListColumn(heading, _to_cells(frame[found], kind), kind))
         elif kind in {"decision", "comment"}:
             columns.append(ListColumn(heading, (None,) * len(frame), kind))
     return columns
+
+
+def _tell(frame: pd.DataFrame, t: Texts) -> dict[str, pd.Series]:
+    """Return in words what a table says of each pupil in several columns."""
+    rows = frame.to_dict("records")
+    told = {"certainty": [describe_doubt(row, t) or describe_certainty(row, t) for row in rows]}
+    for name, prefix in (("reasons", ""), ("protective", PROTECTIVE)):
+        numbers = find_numbers(frame, prefix)
+        told[name] = [
+            "\n".join(
+                f"– {row[key]}"
+                for key in (f"{prefix}reason_{number}" for number in numbers)
+                if is_known(row, key)
+            )
+            for row in rows
+        ]
+    texts = {name: pd.Series(ones, index=frame.index, dtype="str") for name, ones in told.items()}
+    return {name: ones.where(ones.ne("")) for name, ones in texts.items() if ones.ne("").any()}
 
 
 def _to_cells(values: pd.Series, kind: str) -> tuple[Any, ...]:
@@ -162,7 +190,7 @@ def _write_columns(
 ) -> None:
     """Write the list, column by column, with a frozen header, filters and decisions."""
     looks = {"identity": "identity", "rank": "rank", "risk": "percent", "decision": "entry",
-             "comment": "entry", "subject_id": "quiet"}  # fmt: skip
+             "comment": "entry", "date": "quiet", "subject_id": "quiet"}  # fmt: skip
     last = len(columns[0].values)
     for number, column in enumerate(columns):
         width = _WIDTHS.get(column.kind, _OTHER_WIDTH)
@@ -179,6 +207,8 @@ def _write_columns(
         if column.kind == "decision":
             add_decisions(sheet, number, last, t)
     sheet.autofilter(0, 0, max(last, 1), len(columns) - 1)
+    sheet.repeat_rows(0)
+    set_up_print(sheet, t, is_landscape=True)
     sheet.freeze_panes(1, sum(column.kind == "identity" for column in columns))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from riskmodel.report.language import load_texts
 
 _REASONS = ("missing", "drift", "age")
-_PROBLEMS = ("unreadable", "columns", "foreign", "repeated", "decision")
+_PROBLEMS = ("unreadable", "absent", "columns", "nameless", "foreign", "repeated", "decision")
 
 
 def describe_refusal(
@@ -58,7 +58,7 @@ def describe_problem(number: int, kind: str, count: int, *, language: str) -> st
     number : int
         Which of the files, from 1: a file's name may hold anything.
     kind : str
-        ``unreadable``, or the kind of a `Problem`.
+        ``absent``, ``unreadable``, or the kind of a `Problem`.
     count : int
         How often.
     language : {"sv", "en"}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 
 from riskmodel.features.history import Histories
-from riskmodel.report.formatting import format_days, format_percent
+from riskmodel.report.formatting import format_date, format_days, format_percent
 from riskmodel.report.language import Texts
 
 _TERMS_SHOWN = 3
@@ -20,6 +23,8 @@ def collect_cards(
     histories: Histories | None,
     moved: Mapping[str, Sequence[str]],
     t: Texts,
+    *,
+    moment: date | str | None = None,
 ) -> dict[str, Any]:
     """Put all that the cards show into one plain dictionary.
 
@@ -33,6 +38,8 @@ def collect_cards(
         What has moved the risk of each pupil who is new on the list.
     t : Texts
         The reader's language.
+    moment : datetime.date or str, optional
+        The day until which the data hold; it stands on every card, since one may be printed.
 
     Returns
     -------
@@ -59,7 +66,7 @@ def collect_cards(
             "grades": t("card.grades"),
             "subject": t("card.subject"),
             "no_grade": t("card.no_grade"),
-            "reminder": t("card.reminder"),
+            "reminder": _remind(moment, t),
         },
         "periods": periods,
         "pupils": [
@@ -78,6 +85,14 @@ def collect_cards(
     }
 
 
+def _remind(moment: date | str | None, t: Texts) -> str:
+    """Return what must be borne in mind of a card, and from when it is."""
+    said = t("card.reminder")
+    if moment is None:
+        return said
+    return f"{t('card.date', date=format_date(moment, t.language))} {said}"
+
+
 def _describe_facts(pupil: Mapping[str, Any], t: Texts) -> list[list[str]]:
     """Return label and text of what stands at the top of a card."""
     risk = f"{pupil['percent']}, {pupil['words']}"
@@ -92,12 +107,12 @@ def _describe_facts(pupil: Mapping[str, Any], t: Texts) -> list[list[str]]:
 
 
 def _group_by_area(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return reasons by focus area, the area of the largest first."""
-    grouped: dict[str, list[dict[str, Any]]] = {}
-    for reason in reasons:
-        entry = {name: reason[name] for name in ("main", "aside", "changeable", "weight")}
-        grouped.setdefault(str(reason["area"]), []).append(entry)
-    return [{"area": area, "reasons": entries} for area, entries in grouped.items()]
+    """Return reasons, which stand by focus area, with each area named once."""
+    shown = ("main", "aside", "changeable", "weight")
+    return [
+        {"area": area, "reasons": [{name: reason[name] for name in shown} for reason in same]}
+        for area, same in groupby(reasons, key=itemgetter("area"))
+    ]
 
 
 def _collect_absence(
@@ -122,25 +137,34 @@ def _collect_grades(histories: Histories | None, t: Texts) -> dict[str, dict[str
     """Return each pupil's grades of the last terms that have any."""
     if histories is None or histories.grades.empty:
         return {}
-    found = {}
-    for subject_id, rows in histories.grades.groupby("subject_id", sort=False):
-        terms = rows[["school_year", "term"]].drop_duplicates().to_numpy().tolist()[-_TERMS_SHOWN:]
-        known = {
-            (row["subject"], row["school_year"], row["term"]): row["grade"]
-            for row in rows.to_dict("records")
-        }
-        lines = [
-            [subject, *(known.get((subject, *term), "") for term in terms)]
-            for subject in sorted(rows["subject"].unique())
-        ]
-        found[str(subject_id)] = {
-            "terms": [_name_term(year, term, t) for year, term in terms],
-            "lines": [line for line in lines if any(line[1:])],
-        }
-    return found
+    frame = histories.grades.sort_values("subject_id", kind="stable")
+    columns = [
+        [None if is_unknown else value
+         for value, is_unknown in zip(frame[name], frame[name].isna(), strict=True)]
+        for name in ("subject_id", "school_year", "term", "subject", "grade")
+    ]  # fmt: skip
+    by_pupil = groupby(zip(*columns, strict=True), key=itemgetter(0))
+    return {str(pupil): _tabulate_grades([row[1:] for row in rows], t) for pupil, rows in by_pupil}
+
+
+def _tabulate_grades(rows: Sequence[tuple[Any, ...]], t: Texts) -> dict[str, Any]:
+    """Return one pupil's grades, a line for each subject and a column for each of the last terms.
+
+    Rows hold grade level, term, subject and grade, the earliest term first.
+    """
+    terms = list(dict.fromkeys((year, term) for year, term, _, _ in rows))[-_TERMS_SHOWN:]
+    known = {(subject, year, term): grade for year, term, subject, grade in rows}
+    lines = [
+        [subject, *(known.get((subject, *term)) or "" for term in terms)]
+        for subject in sorted({subject for _, _, subject, _ in rows})
+    ]
+    return {
+        "terms": [_name_term(year, term, t) for year, term in terms],
+        "lines": [line for line in lines if any(line[1:])],
+    }
 
 
 def _name_term(year: Any, term: Any, t: Texts) -> str:
     """Return a term of a grade level in words."""
-    name = t.named("term", str(term)) if str(term) in _TERMS else str(term)
-    return name if pd.isna(year) else t("card.term", term=name, year=int(year))
+    name = t.named("term", term) if term is None or term in _TERMS else str(term)
+    return name if year is None else t("card.term", term=name, year=int(year))

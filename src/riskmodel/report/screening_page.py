@@ -115,10 +115,8 @@ def collect_screening(
         "schools": [{"name": name} for name in sorted(frame["school_unit"].unique())],
         "classes": sorted({pupil["school_class"] for pupil in pupils} - {""}),
         "pupils": pupils,
-        "cards": collect_cards(pupils, histories, moved, t),
+        "cards": collect_cards(pupils, histories, moved, t, moment=moment),
         "change": changed,
-        "n_reasons": int(summary["n_reasons"]),
-        "n_protective": int(summary.get("n_protective", 0)),
         "reading": [
             {
                 "label": t(f"screening.read.{name}_label"),

@@ -43,7 +43,7 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
         is, notes, reasons and protective factors.
     """
     short = shorten_pseudonyms(frame["subject_id"].astype(str).to_list())
-    numbers = {prefix: _find_numbers(frame, prefix) for prefix in ("", PROTECTIVE)}
+    numbers = {prefix: find_numbers(frame, prefix) for prefix in ("", PROTECTIVE)}
 
     @cache
     def tell(*parts: Any) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
     return [
         {
             "subject_id": str(row["subject_id"]),
+            "prediction_date": str(row["prediction_date"])[:10],
             "short_id": short[str(row["subject_id"])],
             "school_unit": str(row["school_unit"]),
             "school_class": str(row["school_class"]) if is_known(row, "school_class") else "",
@@ -61,8 +62,8 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
             "percent": format_percent(float(row["risk"]), t.language),
             "width": round(100 * float(row["risk"]), 1),
             "words": describe_risk(float(row["risk"]), t),
-            "certainty": _describe_certainty(row, t),
-            "doubt": t("screening.list.too_thin") if _is_thin(row) else "",
+            "certainty": describe_certainty(row, t),
+            "doubt": describe_doubt(row, t),
             "notes": _describe_notes(row, t),
             "reasons": _describe_reasons(row, "", numbers[""], tell),
             "protective": _describe_reasons(row, PROTECTIVE, numbers[PROTECTIVE], tell),
@@ -71,8 +72,21 @@ def describe_pupils(frame: pd.DataFrame, t: Texts) -> list[dict[str, Any]]:
     ]
 
 
-def _find_numbers(frame: pd.DataFrame, prefix: str) -> list[int]:
-    """Return the numbers of the reasons that have columns."""
+def find_numbers(frame: pd.DataFrame, prefix: str) -> list[int]:
+    """Return the numbers of the reasons that have columns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A list.
+    prefix : str
+        Empty for reasons, `PROTECTIVE` for protective factors.
+
+    Returns
+    -------
+    list of int
+        In order.
+    """
     start = f"{prefix}reason_"
     return sorted(int(name.removeprefix(start)) for name in frame.columns if name.startswith(start))
 
@@ -100,8 +114,39 @@ def _is_thin(row: Mapping[Any, Any]) -> bool:
     return is_known(row, "has_enough_data") and not row["has_enough_data"]
 
 
-def _describe_certainty(row: Mapping[Any, Any], t: Texts) -> str:
-    """Return between what the share of earlier pupils with this risk lay."""
+def describe_doubt(row: Mapping[Any, Any], t: Texts) -> str:
+    """Return that there is not enough to judge a pupil by, where it is so.
+
+    Parameters
+    ----------
+    row : mapping
+        One pupil; `has_enough_data` need not be there.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    str
+        Empty where there is enough, or it is not known.
+    """
+    return t("screening.list.too_thin") if _is_thin(row) else ""
+
+
+def describe_certainty(row: Mapping[Any, Any], t: Texts) -> str:
+    """Return between what the share of earlier pupils with this risk lay.
+
+    Parameters
+    ----------
+    row : mapping
+        One pupil; `risk_lower`, `risk_upper` and `has_enough_data` need not be there.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    str
+        For example "58–69 %"; empty where it is not known, or there is not enough to go by.
+    """
     if _is_thin(row) or not (is_known(row, "risk_lower") and is_known(row, "risk_upper")):
         return ""
     ends = [float(row["risk_lower"]), float(row["risk_upper"])]
@@ -127,12 +172,14 @@ def _describe_reasons(
     numbers: Sequence[int],
     tell: Callable[..., dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Return the reasons, or the protective factors, of one pupil."""
-    return [
+    """Return the reasons, or the protective factors, of one pupil by area, the weightiest first."""
+    reasons = [
         tell(*(row.get(f"{prefix}{name}_{number}") for name in _PARTS))
         for number in numbers
         if is_known(row, f"{prefix}reason_{number}")
     ]
+    areas = [reason["area"] for reason in reasons]
+    return sorted(reasons, key=lambda reason: areas.index(reason["area"]))
 
 
 def _describe_reason(parts: Mapping[str, Any], t: Texts) -> dict[str, Any]:

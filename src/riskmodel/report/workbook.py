@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,11 @@ DECISION_TEXTS = {
 """The text of each decision that a team can choose."""
 
 _STYLES = {"rank": "rank", "risk": "percent", "short_id": "pupil", "subject_id": "quiet",
-           "decision": "entry", "comment": "entry"}  # fmt: skip
+           "prediction_date": "quiet", "decision": "entry", "comment": "entry"}  # fmt: skip
 """The look of a column's cells, where it is not the common one."""
 
-_READ_WIDTHS = (26, 96)
-_REASON_WIDTH = 34.0
+_READ_WIDTHS = (30, 92)
+_TEXT_WIDTHS = {"reasons": 58, "protective": 46, "notes": 24}
 _HEADER_ROW = 0
 
 
@@ -153,7 +155,7 @@ def _write_title_sheet(
     ]
     for label, lines in blocks:
         row = _write_block(sheet, row, label, lines, formats)
-    _set_up_print(sheet, t, is_landscape=False)
+    set_up_print(sheet, t, is_landscape=False)
 
 
 def _accuracy_lines(data: Mapping[str, Any]) -> list[str]:
@@ -185,7 +187,7 @@ def _write_list_sheet(
     sheet.set_row(_HEADER_ROW, 34)
     names = [name for _, _, name in columns]
     for row, pupil in enumerate(data["pupils"], start=_HEADER_ROW + 1):
-        sheet.set_row(row, _row_height(pupil))
+        sheet.set_row(row, _row_height(pupil, t))
         for number, name in enumerate(names):
             _write_cell(sheet, row, number, _list_value(pupil, name, t), name, formats)
     last = _HEADER_ROW + len(data["pupils"])
@@ -193,57 +195,65 @@ def _write_list_sheet(
     sheet.autofilter(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 1)
     sheet.freeze_panes(_HEADER_ROW + 1, names.index("risk"))
     sheet.repeat_rows(_HEADER_ROW)
-    sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), len(columns) - 2)
-    _set_up_print(sheet, t, is_landscape=True)
+    n_printed = names.index("prediction_date")
+    sheet.print_area(_HEADER_ROW, 0, max(last, _HEADER_ROW + 1), n_printed - 1)
+    set_up_print(sheet, t, is_landscape=True)
 
 
 def _list_columns(data: Mapping[str, Any], t: Texts) -> list[tuple[str, float, str]]:
     """Return heading, width and name of each column of the list."""
-    columns = [
-        (t("workbook.school"), 15.0, "school_unit"),
-        *([(t("workbook.class"), 9.0, "school_class")] if data["classes"] else []),
-        (t("workbook.rank"), 9.0, "rank"),
-        (t("workbook.pupil"), 12.0, "short_id"),
-        (t("workbook.risk"), 10.0, "risk"),
+    shows_protective = any(pupil["protective"] for pupil in data["pupils"])
+    return [
+        (t("workbook.school"), 12.0, "school_unit"),
+        *([(t("workbook.class"), 8.0, "school_class")] if data["classes"] else []),
+        (t("workbook.rank"), 9.5, "rank"),
+        (t("workbook.pupil"), 11.0, "short_id"),
+        (t("workbook.risk"), 10.5, "risk"),
         (t("workbook.words"), 14.0, "words"),
-        (t("workbook.certainty"), 15.0, "certainty"),
-        (t("workbook.decision"), 17.0, "decision"),
+        (t("workbook.certainty"), 11.5, "certainty"),
+        (t("workbook.decision"), 14.0, "decision"),
         (t("workbook.comment"), 22.0, "comment"),
+        (t("workbook.reasons"), _TEXT_WIDTHS["reasons"], "reasons"),
+        *(
+            [(t("workbook.protective"), _TEXT_WIDTHS["protective"], "protective")]
+            if shows_protective
+            else []
+        ),
+        (t("workbook.notes_column"), _TEXT_WIDTHS["notes"], "notes"),
+        (t("workbook.list_date"), 12.0, "prediction_date"),
+        (t("workbook.pseudonym"), 36.0, "subject_id"),
     ]
-    for number in range(1, int(data["n_reasons"]) + 1):
-        columns.append((t("workbook.reason", number=number), _REASON_WIDTH, f"reasons {number}"))
-    for number in range(1, int(data["n_protective"]) + 1):
-        heading = t("workbook.protective", number=number)
-        columns.append((heading, _REASON_WIDTH, f"protective {number}"))
-    columns.append((t("workbook.notes_column"), _REASON_WIDTH, "notes"))
-    return [*columns, (t("workbook.pseudonym"), 36.0, "subject_id")]
 
 
 def _list_value(pupil: Mapping[str, Any], name: str, t: Texts) -> Any:
     """Return what stands in one column of a pupil's row, None for an empty cell."""
-    kind, _, number = name.partition(" ")
-    if name == "notes":
-        return "\n".join(note["text"] for note in pupil["notes"])
+    if name in _TEXT_WIDTHS:
+        return "\n".join(_text_lines(pupil, name, t))
     if name == "certainty":
         return pupil["certainty"] or pupil["doubt"]
-    if not number:
-        return pupil.get(name)
-    if len(pupil[kind]) < int(number):
-        return None
-    reason = pupil[kind][int(number) - 1]
-    lines = [reason["area"], reason["text"]]
-    return "\n".join([*lines, *([t("workbook.changeable")] if reason["changeable"] else [])])
+    return pupil.get(name)
 
 
-def _row_height(pupil: Mapping[str, Any]) -> float:
+def _text_lines(pupil: Mapping[str, Any], name: str, t: Texts) -> list[str]:
+    """Return the lines of a cell with notes, or with reasons under their areas."""
+    if name == "notes":
+        return [note["text"] for note in pupil["notes"]]
+    lines = []
+    for area, reasons in groupby(pupil[name], key=itemgetter("area")):
+        lines.append(str(area))
+        for reason in reasons:
+            mark = f" {t('workbook.changeable')}" if reason["changeable"] else ""
+            lines.append(f"– {reason['text']}{mark}")
+    return lines
+
+
+def _row_height(pupil: Mapping[str, Any], t: Texts) -> float:
     """Return the height of a row whose longest cell must be seen in full, in points."""
-    width = int(_REASON_WIDTH - 2)
     lines = [
-        1 + -(-len(reason["text"]) // width) + bool(reason["changeable"])
-        for reason in (*pupil["reasons"], *pupil["protective"])
+        sum(-(-len(line) // width) for line in _text_lines(pupil, name, t))
+        for name, width in _TEXT_WIDTHS.items()
     ]
-    notes = sum(-(-len(note["text"]) // width) for note in pupil["notes"])
-    return 15.5 * max([2, notes, *lines])
+    return 15.5 * max(2, *lines)
 
 
 def _write_cell(
@@ -312,13 +322,14 @@ def _write_change_sheet(
     for number, (label, width) in enumerate(columns):
         sheet.set_column(number, number, width)
         sheet.write_string(row, number, label, formats["head"])
+    sheet.repeat_rows(row)
     for pupil in change["left"]:
         row += 1
         values = (pupil["school_unit"], pupil["short_id"], pupil["then"], pupil["now"])
         for number, value in enumerate((*values, "\n".join(pupil["why"]))):
             sheet.write_string(row, number, value, formats["cell"])
         sheet.set_row(row, 15.5 * sum(-(-len(line) // 88) for line in pupil["why"]))
-    _set_up_print(sheet, t, is_landscape=True)
+    set_up_print(sheet, t, is_landscape=True)
 
 
 def _write_read_sheet(
@@ -337,11 +348,21 @@ def _write_read_sheet(
     row = 2
     for entry in entries:
         row = _write_block(sheet, row, entry["label"], [entry["text"]], formats)
-    _set_up_print(sheet, t, is_landscape=False)
+    set_up_print(sheet, t, is_landscape=False)
 
 
-def _set_up_print(sheet: Worksheet, t: Texts, *, is_landscape: bool) -> None:
-    """Set paper, margins, header and footer, so that the sheet prints as it is."""
+def set_up_print(sheet: Worksheet, t: Texts, *, is_landscape: bool) -> None:
+    """Set paper, margins, header and footer, so that a sheet prints as it is.
+
+    Parameters
+    ----------
+    sheet : xlsxwriter.worksheet.Worksheet
+        The sheet, which is printed one page wide.
+    t : Texts
+        The reader's language.
+    is_landscape : bool
+        Whether the page lies down.
+    """
     sheet.set_paper(9)
     if is_landscape:
         sheet.set_landscape()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from riskmodel.explanation.phrases import Reason
 from riskmodel.privacy.disclosure import DEFAULT_LIMIT, is_small
-from riskmodel.screening.lists import may_read, select_pupils
+from riskmodel.screening.lists import may_read
 from riskmodel.screening.specs import ScreeningSpec
 
 Cause = Literal["risk_fell", "others_rose", "not_screened"]
 
-MovementSource = Callable[[Sequence[str]], Mapping[str, Sequence[Reason]]]
-"""Gives for some pupils what moved their risks, those who were scored at both dates."""
+Movements = Mapping[str, Sequence[Reason]]
+"""By pupil, what moved the risk; nothing of one who was not scored at both dates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ def no_changes(spec: ScreeningSpec) -> pd.DataFrame:
         Without rows, with the columns of `ListChange.pupils`.
     """
     nobody = pd.DataFrame({name: [] for name in ("subject_id", "school_unit", "risk")})
-    return _describe(pd.Series([], dtype="str"), True, nobody, nobody, lambda _: {}, spec)
+    return _describe(pd.Series([], dtype="str"), True, nobody, nobody, {}, spec)
 
 
 def _share(part: int, whole: int, minimum_count: int) -> float | None:
@@ -93,7 +93,7 @@ def _share(part: int, whole: int, minimum_count: int) -> float | None:
 def compare_lists(
     now: pd.DataFrame,
     earlier: pd.DataFrame,
-    movements: MovementSource,
+    movements: Movements,
     spec: ScreeningSpec,
 ) -> ListChange:
     """Compare this list with the one that the same rule gave earlier.
@@ -102,21 +102,16 @@ def compare_lists(
     ----------
     now, earlier : pandas.DataFrame
         All scored pupils of this and of the earlier prediction date, as in `select_pupils`,
-        without other dates.
-    movements : callable
-        What moved the risks of the pupils it is given.
+        without other dates, and `is_listed`: whether the rule chose them.
+    movements : mapping of str to sequence of Reason
+        What moved the risks of those who are new or have left.
     spec : ScreeningSpec
-        How many are listed, and what is withheld.
+        How many movements are told of, and what is withheld.
 
     Returns
     -------
     ListChange
         Who is new and who has left.
-
-    Raises
-    ------
-    UsageError
-        As in `select_pupils`.
 
     Notes
     -----
@@ -124,9 +119,7 @@ def compare_lists(
     if it is not. For a new pupil only what raised the risk is told, for one who left because it
     fell only what lowered it.
     """
-    plain = spec.model_copy(update={"cohort": None, "point": None})
-    listed_now = select_pupils(now, plain)["subject_id"]
-    listed_then = select_pupils(earlier, plain)["subject_id"]
+    listed_now, listed_then = (rows.loc[rows["is_listed"], "subject_id"] for rows in (now, earlier))
     new = listed_now[~listed_now.isin(set(listed_then))]
     left = listed_then[~listed_then.isin(set(listed_now))]
     pupils = pd.concat(
@@ -150,7 +143,7 @@ def _describe(
     is_new: bool,
     now: pd.DataFrame,
     earlier: pd.DataFrame,
-    movements: MovementSource,
+    movements: Movements,
     spec: ScreeningSpec,
 ) -> pd.DataFrame:
     """Return one row for each pupil who is new, or for each who has left."""
@@ -171,10 +164,9 @@ def _describe(
     causes = [None if is_new else _find_cause(*pair) for pair in
               zip(frame["risk"], frame["earlier_risk"], strict=True)]  # fmt: skip
     frame["cause"] = pd.Series(causes, dtype="str")
-    moved = movements(names)
     sign = 1 if is_new else -1
     told = [
-        [one for one in may_read(moved.get(name, ()), spec) if sign * one.contribution > 0]
+        [one for one in may_read(movements.get(name, ()), spec) if sign * one.contribution > 0]
         if is_new or cause == "risk_fell"
         else []
         for name, cause in zip(names, causes, strict=True)

@@ -15,6 +15,7 @@ LOG_COLUMNS = ("subject_id", "school_unit", "prediction_date", "risk", "decision
 """The columns of the log. A team's own notes are free text and stay in its file."""
 
 _KEYS = ["subject_id", "prediction_date"]
+_DAY = len("2026-11-01")
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Problem:
     Parameters
     ----------
     kind : str
-        ``columns`` (headings are not those of a list), ``foreign`` (rows of pupils who are not
-        on the list), ``repeated`` (a pupil twice) or ``decision`` (not one of the choices).
+        ``columns`` (headings are not those of a list), ``nameless`` (a decision without a
+        pseudonym), ``foreign`` (rows of pupils who are not on the list, or of a list of another
+        date), ``repeated`` (a pupil twice) or ``decision`` (not one of the choices).
     count : int
         How many columns or rows.
     """
@@ -49,9 +51,10 @@ def read_decisions(
     listed : pandas.DataFrame
         The list as it was made: `subject_id`, `school_unit`, `prediction_date`, `risk`.
     headings : mapping of str to str
-        The sheet's headings of `subject_id` and `decision`.
+        The sheet's headings of `subject_id`, `prediction_date` and `decision`.
     choices : mapping of str to str
-        By what a team could choose in the sheet, the decision of `DECISIONS`.
+        By what a team could choose in the sheet, the decision of `DECISIONS`. Capital letters and
+        spaces make no difference.
 
     Returns
     -------
@@ -65,21 +68,34 @@ def read_decisions(
     missing = [name for name in headings.values() if name not in rows.columns]
     if missing:
         return nothing, (Problem("columns", len(missing)),)
-    named = rows.rename(columns={heading: name for name, heading in headings.items()})
-    named = named.loc[named["subject_id"].notna(), ["subject_id", "decision"]]
-    named = named.apply(lambda column: column.astype("str").str.strip().where(column.notna()))
-    decided = named[named["decision"].notna() & named["decision"].ne("")]
+    given = rows.rename(columns={heading: name for name, heading in headings.items()})
+    given = given[[*headings]].fillna("").apply(lambda column: column.map(_squeeze))
+    named = given[given["subject_id"].ne("")]
+    decided = named[named["decision"].ne("")]
+    decision = (
+        decided["decision"]
+        .str.casefold()
+        .map({_squeeze(text).casefold(): name for text, name in choices.items()})
+    )
+    dates = dict(zip(listed["subject_id"], listed["prediction_date"].astype("str"), strict=True))
+    is_listed = named["subject_id"].map(dates).str[:_DAY].eq(named["prediction_date"].str[:_DAY])
     counts = {
-        "foreign": int((~named["subject_id"].isin(listed["subject_id"])).sum()),
+        "nameless": int((given["subject_id"].eq("") & given["decision"].ne("")).sum()),
+        "foreign": int((~is_listed).sum()),
         "repeated": int(named["subject_id"].duplicated().sum()),
-        "decision": int((~decided["decision"].isin(list(choices))).sum()),
+        "decision": int(decision.isna().sum()),
     }
     problems = tuple(Problem(kind, count) for kind, count in counts.items() if count)
     if problems:
         return nothing, problems
     facts = listed[["subject_id", "school_unit", "prediction_date", "risk"]]
-    found = decided.assign(decision=decided["decision"].map(dict(choices)))
+    found = decided[["subject_id"]].assign(decision=decision)
     return found.merge(facts, on="subject_id")[list(LOG_COLUMNS)], ()
+
+
+def _squeeze(text: object) -> str:
+    """Return a cell's text without spaces around it or doubled."""
+    return " ".join(str(text).split())
 
 
 def add_to_log(log: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:

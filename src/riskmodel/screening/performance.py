@@ -112,7 +112,7 @@ def measure_list(
     rows = predictions
     if spec.point is not None and "point" in rows.columns:
         rows = rows[rows["point"] == spec.point]
-    rule = spec.model_copy(update={"cohort": None, "point": None})
+    rule = spec.for_chosen_rows()
     listed = [select_pupils(date, rule).index for _, date in rows.groupby("prediction_date")]
     is_listed = rows.index.isin(np.concatenate(listed)) if listed else np.zeros(0, dtype=bool)
     known = rows["label"].notna().to_numpy()

@@ -155,6 +155,16 @@ class ScreeningSpec(Spec):
         given = (self.capacity_per_school, self.capacity_per_team, self.capacity_overall)
         return next((value for value in given if value is not None), _DEFAULT_CAPACITY)
 
+    def for_chosen_rows(self) -> ScreeningSpec:
+        """Return the rule for rows that are of one cohort and point already.
+
+        Returns
+        -------
+        ScreeningSpec
+            Without either.
+        """
+        return self.model_copy(update={"cohort": None, "point": None})
+
     def for_view(self, name: str) -> ScreeningSpec:
         """Return the settings of one role's files.
 

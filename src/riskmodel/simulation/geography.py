@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ FloatArray = NDArray[np.float64]
 
 IntArray = NDArray[np.int64]
 """Whole numbers, mostly positions in another array."""
+
+CLASS_LETTERS = np.array(list(string.ascii_uppercase))
+"""A class is named by its year and one of these."""
 
 _ROUNDS = 60
 
@@ -66,6 +70,8 @@ class Region:
         Position of the subregion, in alphabetical order.
     compulsory : Schools
         Compulsory schools with the municipality's effect in theirs.
+    n_classes : numpy.ndarray of int, shape (n_compulsory_schools,)
+        Classes of each year at each compulsory school, at least one.
     upper_secondary : Schools
         Upper secondary schools.
     migration_logits : numpy.ndarray of float, shape (2,)
@@ -75,6 +81,7 @@ class Region:
     municipality_codes: NDArray[np.str_]
     municipality_subregion: IntArray
     compulsory: Schools
+    n_classes: IntArray
     upper_secondary: Schools
     migration_logits: FloatArray
 
@@ -117,6 +124,7 @@ def build_region(
         municipality_codes=codes,
         municipality_subregion=subregion,
         compulsory=compulsory,
+        n_classes=_count_classes(compulsory.weight * per_cohort.sum(), choices.pupils_per_class),
         upper_secondary=_draw_upper_secondary(rng, per_cohort, subregion, choices, reporting),
         migration_logits=_solve_migration(compulsory, margins),
     )
@@ -175,6 +183,11 @@ def _draw_compulsory(
         tilt=tilt,
         not_reported=_draw_not_reported(rng, n, reporting),
     )
+
+
+def _count_classes(per_cohort: FloatArray, pupils_per_class: float) -> IntArray:
+    """Return into how many classes each school divides a year, as many as there are letters."""
+    return np.clip(np.rint(per_cohort / pupils_per_class).astype(np.int64), 1, len(CLASS_LETTERS))
 
 
 def _draw_upper_secondary(

@@ -74,6 +74,7 @@ class GeographyChoices(Spec):
     """How many schools there are and how much places differ."""
 
     pupils_per_school: float
+    pupils_per_class: float
     pupils_per_upper_secondary: float
     fewest_upper_secondary: int
     municipality_effect_sd: float

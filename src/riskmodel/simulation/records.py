@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from riskmodel.core.windows import is_before
 from riskmodel.simulation.frames import NO_DATE, EventRows, first_days, random_days
-from riskmodel.simulation.geography import FloatArray, IntArray, Region
+from riskmodel.simulation.geography import CLASS_LETTERS, FloatArray, IntArray, Region
 from riskmodel.simulation.latent import BoolArray, Pupils
 from riskmodel.simulation.parameters import EDUCATION, MIGRATION, SEX, MoveChoices, Parameters
 from riskmodel.simulation.paths import LONGEST_YEARS, NORMAL_YEARS, Paths, start_of_grade
@@ -62,7 +62,13 @@ def person_rows(pupils: Pupils, paths: Paths, region: Region) -> EventRows:
 
 
 def enrolment_rows(
-    rng: np.random.Generator, pupils: Pupils, paths: Paths, region: Region, parameters: Parameters
+    rng: np.random.Generator,
+    pupils: Pupils,
+    paths: Paths,
+    region: Region,
+    parameters: Parameters,
+    *,
+    class_draw: FloatArray,
 ) -> EventRows:
     """Draw moves between schools and lay out the enrolments, one row a year and school.
 
@@ -78,25 +84,35 @@ def enrolment_rows(
         Schools.
     parameters : Parameters
         Chances of moving.
+    class_draw : numpy.ndarray of float, shape (n,)
+        A number in [0, 1) for each pupil, which places the pupil in one of a school's classes.
 
     Returns
     -------
     EventRows
-        Dated by `start_date`; `end_date` is the first day after, empty if not yet reached.
+        Dated by `start_date`; `end_date` is the first day after, empty if not yet reached. A
+        class of compulsory school keeps its letter through the years, such as 7A, 8A and 9A;
+        upper secondary has none.
     """
     parts = []
     early, move = _draw_compulsory_move(rng, pupils, region, parameters)
     names = region.compulsory.codes
+    letters = [
+        CLASS_LETTERS[np.floor(class_draw * region.n_classes[school]).astype(np.int64)]
+        for school in (early, pupils.school)
+    ]
     for school_year in COMPULSORY_YEARS:
         start = start_of_grade(pupils.cohort, school_year, parameters.calendar.autumn_start)
         end = first_days(pupils.cohort - (COMPULSORY_YEARS[-1] - school_year), *_JULY)
         everyone = np.ones(len(pupils), dtype=bool)
         common = (school_year, "GR", np.full(len(pupils), ""))
-        parts += _year_parts(
-            everyone, start, end, move, (names[early], names[pupils.school]), common
-        )
+        classes = [np.char.add(str(school_year), letter) for letter in letters]
+        places = [(names[early], classes[0]), (names[pupils.school], classes[1])]
+        parts += _year_parts(everyone, start, end, move, places, common)
     late, move = _draw_upper_move(rng, pupils, paths, region, parameters)
     names = region.upper_secondary.codes
+    no_class = np.full(len(pupils), "")
+    places = [(names[paths.school], no_class), (names[late], no_class)]
     for year in range(1, LONGEST_YEARS + 1):
         start = start_of_grade(
             pupils.cohort + year - 1, _FIRST_UPPER, parameters.calendar.autumn_start
@@ -104,9 +120,7 @@ def enrolment_rows(
         end = first_days(pupils.cohort + year, *_JULY)
         programme = paths.programme if year == 1 else paths.later_programme
         here = paths.years >= year
-        parts += _year_parts(
-            here, start, end, move, (names[paths.school], names[late]), (year, "GY", programme)
-        )
+        parts += _year_parts(here, start, end, move, places, (year, "GY", programme))
     return _fit_to_presence(rng, EventRows.concatenate(parts), paths, parameters.moves)
 
 
@@ -238,10 +252,13 @@ def _year_parts(
     start: DateArray,
     end: DateArray,
     move: DateArray,
-    schools: tuple[NDArray[np.str_], NDArray[np.str_]],
+    places: list[tuple[NDArray[np.str_], NDArray[np.str_]]],
     common: tuple[int, str, NDArray[np.str_]],
 ) -> list[EventRows]:
-    """Lay out one year: the part before the move and the part from it on."""
+    """Lay out one year: the part before the move and the part from it on.
+
+    Each of the two places is a school and a class for every pupil.
+    """
     school_year, school_type, programme = common
     pupil = np.flatnonzero(here)
     spans = [(start, np.minimum(end, move)), (np.maximum(start, move), end)]
@@ -251,6 +268,7 @@ def _year_parts(
             date=first[pupil],
             columns={
                 "school_unit": school[pupil],
+                "school_class": school_class[pupil],
                 "school_type": np.full(len(pupil), school_type),
                 "school_year": np.full(len(pupil), school_year),
                 "programme": programme[pupil],
@@ -261,7 +279,9 @@ def _year_parts(
                 & (move != start)[pupil],
             },
         )
-        for number, ((first, last), school) in enumerate(zip(spans, schools, strict=True))
+        for number, ((first, last), (school, school_class)) in enumerate(
+            zip(spans, places, strict=True)
+        )
     ]
 
 

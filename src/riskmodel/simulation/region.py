@@ -296,6 +296,7 @@ def _records(
     """Draw all tables but attendance, as far as they are known by the extract."""
     parameters, region, presence = world.parameters, world.region, paths.presence
     rng = _generator(world, block, "records")
+    class_draw = _generator(world, block, "classes").random(len(pupils))
     courses = upper_secondary_rows(
         rng, pupils, paths.graded_years, paths.has_diploma, level, parameters
     )
@@ -303,7 +304,9 @@ def _records(
     contacts = contact_rows(rng, pupils, paths, _standardise(level, world.diploma), parameters)
     return {
         "persons": presence.known(person_rows(pupils, paths, region)),
-        "enrolments": presence.known(enrolment_rows(rng, pupils, paths, region, parameters)),
+        "enrolments": presence.known(
+            enrolment_rows(rng, pupils, paths, region, parameters, class_draw=class_draw)
+        ),
         "grades": presence.visible(grade_rows),
         "health_contacts": presence.visible(contacts),
         "support": presence.visible(support_rows(rng, pupils, grades, paths, parameters)),

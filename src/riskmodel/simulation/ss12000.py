@@ -26,6 +26,7 @@ _META = {"created": "2010-01-01T00:00:00+01:00", "modified": "2010-01-01T00:00:0
 _BATCH = 100_000
 _FIRST_LESSON = time(8, 20)
 _BREAK_MINUTES = 10
+_TURN_MONTHS = 7
 
 Entity = dict[str, Any]
 
@@ -69,6 +70,7 @@ def write_pages(extracts: Path, out: Path, *, page_size: int = 10_000) -> None:
     subjects = grades[["subject", "points"]].drop_duplicates()
     _write(out, "organisations", map(_organisation, units), page_size)
     _write(out, "persons", _persons(persons, enrolments), page_size)
+    _write(out, "groups", _groups(enrolments), page_size)
     _write(out, "syllabuses", map(_syllabus, *_columns(subjects)), page_size)
     _write(out, "grades", _grades(grades), page_size)
     if not (extracts / "attendance.parquet").exists():
@@ -162,8 +164,7 @@ def _persons(persons: pd.DataFrame, enrolments: pd.DataFrame) -> Iterator[Entity
 
 
 def _enrolment(row: dict[str, Any]) -> Entity:
-    """Return an enrolment; its last day counts, while an extract names the first day after."""
-    end = row["end_date"]
+    """Return an enrolment."""
     return _clean(
         {
             "enroledAt": {"id": _name("unit", row["school_unit"])},
@@ -171,10 +172,42 @@ def _enrolment(row: dict[str, Any]) -> Entity:
             "schoolYear": None if row["school_year"] is None else int(row["school_year"]),
             "educationCode": row["programme"],
             "startDate": str(row["start_date"]),
-            "endDate": None if end is None else str(end - timedelta(days=1)),
+            "endDate": _last_day(row["end_date"]),
             "cancelled": row["cancelled"],
         }
     )
+
+
+def _groups(enrolments: pd.DataFrame) -> Iterator[Entity]:
+    """Give each class of each school and year, with who belongs to it and when."""
+    placed = enrolments[enrolments["school_class"].notna()]
+    turn = (pd.to_datetime(placed["start_date"]) - pd.DateOffset(months=_TURN_MONTHS)).dt.year
+    for key, members in placed.groupby(["school_unit", "school_class", turn.rename("turn")]):
+        yield {
+            "id": _name("group", *key),
+            "meta": _META,
+            "displayName": key[1],
+            "groupType": "Klass",
+            "schoolType": members["school_type"].iloc[0],
+            "startDate": str(members["start_date"].min()),
+            "groupMemberships": [_membership(row) for row in _rows(members)],
+        }
+
+
+def _membership(row: dict[str, Any]) -> Entity:
+    """Return that a pupil belongs to a class while the enrolment lasts."""
+    return _clean(
+        {
+            "person": {"id": _name("person", row["person_id"])},
+            "startDate": str(row["start_date"]),
+            "endDate": _last_day(row["end_date"]),
+        }
+    )
+
+
+def _last_day(end: date | None) -> str | None:
+    """Return the last day that counts, while an extract names the first day after."""
+    return None if end is None else str(end - timedelta(days=1))
 
 
 def _syllabus(subject: str, points: float | None) -> Entity:

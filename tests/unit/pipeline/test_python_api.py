@@ -99,6 +99,12 @@ MAKERS = {
         )
     ),
     "columns in another order": lambda frame: frame[sorted(frame.columns)],
+    "categories in another order": lambda frame: frame.assign(
+        **{
+            name: pd.Categorical(frame[name], sorted(frame[name].unique(), reverse=True))
+            for name in ("subject_id", "school_unit")
+        }
+    ),
     "another index": lambda frame: frame.set_index(np.arange(len(frame)) + 7),
 }  # fmt: skip
 
@@ -150,6 +156,11 @@ def test_the_result_goes_on_to_other_libraries(model, pupils):
     table = pa.table(scored)
     assert table.column_names == scored.frame.columns.tolist()
     assert table.column("risk").to_pylist() == scored.frame["risk"].tolist()
+
+
+def test_what_arrow_cannot_read_is_refused(model):
+    with pytest.raises(UsageError, match="that Arrow can read, got ArrowOnly"):
+        model.screen(ArrowOnly(pa.chunked_array([[1, 2]])))
 
 
 MISTAKES = {

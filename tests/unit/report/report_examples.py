@@ -8,15 +8,15 @@ import pandas as pd
 from riskmodel.features.history import Histories
 
 REASONS = [
-    ("Frånvaro: 24,5\u00a0% de senaste 30 dagarna (6,1\u00a0% i genomsnitt i jämförelsegruppen)",
+    ("Frånvaro: 24,5\u00a0% de senaste 30 dagarna (6,1\u00a0% bland tidigare elever)",
      "school_attendance", True),
-    ("Ämnen utan godkänt betyg: 3 förra läsåret (0,6 i genomsnitt i jämförelsegruppen)",
+    ("Ämnen utan godkänt betyg: 3 förra läsåret (0,6 bland tidigare elever)",
      "results", False),
-    ("Ogiltig frånvaro: 9,0\u00a0% det här läsåret (1,4\u00a0% i genomsnitt i jämförelsegruppen)",
+    ("Ogiltig frånvaro: 9,0\u00a0% det här läsåret (1,4\u00a0% bland tidigare elever)",
      "school_attendance", True),
     ("Meritvärde: 142,5\u00a0poäng förra läsåret (224,0\u00a0poäng i genomsnitt)",
      "results", False),
-    ("Skolbyten: 2 hittills (0,2 i genomsnitt i jämförelsegruppen)", "school_environment", False),
+    ("Skolbyten: 2 hittills (0,2 bland tidigare elever)", "school_environment", False),
     ("Betyg i svenska: uppgift saknas (förra läsåret)", "reading_language", True),
 ]  # fmt: skip
 

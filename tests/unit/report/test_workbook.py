@@ -55,19 +55,24 @@ def test_the_list_has_every_pupil_with_number_formats(book, data):
 
 def test_a_reason_stands_with_its_area_and_what_support_can_change(book, data):
     sheet = book["Listan"]
-    column = [cell.value for cell in sheet[1]].index("Påverkar mest (1)") + 1
+    column = [cell.value for cell in sheet[1]].index("Påverkar mest") + 1
     for row, pupil in enumerate(data["pupils"], start=2):
-        reason = pupil["reasons"][0]
         lines = sheet.cell(row, column).value.split("\n")
-        assert lines[:2] == [reason["area"], reason["text"]]
-        assert ("✓ stöd kan påverka" in lines) == reason["changeable"]
+        reasons = {f"– {one['text']}": one for one in pupil["reasons"]}
+        areas = [line for line in lines if not line.startswith("– ")]
+        assert areas == list(dict.fromkeys(one["area"] for one in pupil["reasons"]))
+        told = [line.removesuffix(" ✓ stöd kan påverka") for line in lines if line[0] == "–"]
+        assert told == list(reasons)
+        marked = {line for line in lines if line.endswith("✓ stöd kan påverka")}
+        assert len(marked) == sum(one["changeable"] for one in pupil["reasons"])
 
 
 def test_the_whole_pseudonym_is_not_printed(book):
     sheet = book["Listan"]
     head = [cell.value for cell in sheet[1]]
     assert head[-1] == "Hela pseudonymen"
-    last = sheet.cell(1, len(head) - 1).column_letter
+    assert head[-2] == "Listans datum"
+    last = sheet.cell(1, len(head) - 2).column_letter
     assert sheet.print_area == f"'Listan'!$A$1:${last}$21"
 
 
@@ -91,7 +96,7 @@ def test_class_certainty_and_notes_stand_beside_the_pupil(book, data):
         assert (values["Att veta"] or "").split("\n")[0] == (
             pupil["notes"][0]["text"] if pupil["notes"] else ""
         )
-        assert (values["Talar för (1)"] is None) == (not pupil["protective"])
+        assert (values["Talar för att det går bra"] is None) == (not pupil["protective"])
 
 
 def test_those_who_left_have_a_sheet_of_their_own(book, data):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from riskmodel.explanation.phrases import Reason
 from riskmodel.screening.changes import compare_lists, no_changes
+from riskmodel.screening.lists import select_pupils
 from riskmodel.screening.specs import ScreeningSpec
 
 TWO = ScreeningSpec(capacity_overall=2, n_reasons=2)
@@ -22,9 +23,11 @@ def moved(contribution, domain="results", text="moved"):
 
 
 def compare(now, earlier, movements=None, spec=TWO):
-    return compare_lists(
-        scored(now), scored(earlier, "2026-09-01"), lambda names: movements or {}, spec
-    )
+    both = []
+    for rows in (scored(now), scored(earlier, "2026-09-01")):
+        listed = select_pupils(rows, spec)
+        both.append(rows.assign(is_listed=rows.index.isin(listed.index)))
+    return compare_lists(*both, movements or {}, spec)
 
 
 def test_new_and_left_pupils_are_told_apart_from_those_who_stay():

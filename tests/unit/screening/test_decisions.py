@@ -13,7 +13,12 @@ from riskmodel.screening.decisions import (
     read_decisions,
 )
 
-HEADINGS = {"subject_id": "Hela pseudonymen", "decision": "Beslut"}
+HEADINGS = {
+    "subject_id": "Hela pseudonymen",
+    "prediction_date": "Listans datum",
+    "decision": "Beslut",
+}
+DAY = "2026-11-01"
 CHOICES = {"kontakt tagen": "contact_taken", "behövs inte": "not_needed"}
 
 
@@ -29,8 +34,9 @@ def listed():
     )
 
 
-def read(rows, listed):
+def read(rows, listed, day=DAY):
     frame = pd.DataFrame(rows, columns=["Hela pseudonymen", "Beslut", "Kort notering"])
+    frame["Listans datum"] = day
     return read_decisions(frame, listed, HEADINGS, CHOICES)
 
 
@@ -55,7 +61,31 @@ def test_all_problems_of_a_file_are_counted_and_nothing_is_read(listed):
     frame = pd.DataFrame({"Pseudonym": ["a"]})
     found, problems = read_decisions(frame, listed, HEADINGS, CHOICES)
     assert found.empty
-    assert problems == (Problem("columns", 2),)
+    assert problems == (Problem("columns", 3),)
+
+
+def test_capital_letters_and_spaces_make_no_difference(listed):
+    found, problems = read([("a ", "Kontakt  tagen", None), ("b", "BEHÖVS INTE ", None)], listed)
+    assert problems == ()
+    assert found["decision"].to_list() == ["contact_taken", "not_needed"]
+
+
+def test_a_decision_without_a_pseudonym_is_not_lost_in_silence(listed):
+    found, problems = read([("a", None, None), (None, "kontakt tagen", None)], listed)
+    assert found.empty
+    assert problems == (Problem("nameless", 1),)
+
+
+@pytest.mark.parametrize("day", ["2026-09-01", None])
+def test_an_older_list_of_the_same_pupils_is_not_taken_for_this_one(listed, day):
+    found, problems = read([("a", "kontakt tagen", None), ("b", None, None)], listed, day)
+    assert found.empty
+    assert problems == (Problem("foreign", 2),)
+
+
+def test_a_date_that_the_program_made_a_date_of_is_understood(listed):
+    found, _ = read([("a", "kontakt tagen", None)], listed, f"{DAY} 00:00:00")
+    assert len(found) == 1
 
 
 def test_what_is_read_last_stands_and_other_lists_are_kept(listed):

@@ -57,6 +57,27 @@ def test_enrolments_of_a_pupil_never_overlap(whole):
     assert (rows["end_date"][ended] <= following[ended]).all()
 
 
+def test_a_class_keeps_its_letter_through_the_years_at_a_school(whole):
+    rows = whole.read("enrolments")
+    early = rows[rows["school_type"] == "GR"]
+    assert early["school_class"].str.fullmatch(r"[6-9][A-Z]").all()
+    assert (early["school_class"].str[0] == early["school_year"].astype("str")).all()
+    letters = early["school_class"].str[1:].groupby([early["person_id"], early["school_unit"]])
+    assert (letters.nunique() == 1).all()
+    assert rows.loc[rows["school_type"] == "GY", "school_class"].isna().all()
+
+
+def test_large_schools_have_several_classes_of_about_25(whole):
+    rows = whole.read("enrolments").query("school_type == 'GR' and school_year == 9")
+    last = rows.drop_duplicates("person_id", keep="last")
+    autumn = last["start_date"].dt.year.where(last["start_date"].dt.month > 6)
+    sizes = last.groupby(["school_unit", autumn, "school_class"]).size()
+    per_school = sizes.groupby("school_unit").agg(["mean", "sum"])
+    large = per_school[per_school["sum"] > 40 * 14]
+    assert len(large) > 3
+    assert large["mean"].between(17, 34).all()
+
+
 def test_movers_go_on_at_another_school_on_the_same_day(whole):
     rows = whole.read("enrolments").sort_values(["person_id", "start_date"])
     following = rows.groupby("person_id")[["start_date", "school_unit", "school_year"]].shift(-1)

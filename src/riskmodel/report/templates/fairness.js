@@ -93,12 +93,12 @@ for (const region of document.querySelectorAll(".explorer")) {
     const table = divisions[Number(division.select.value)].tables[place];
     const rows = [...table.tBodies[0].rows].map((row) => ({
       name: row.cells[0].textContent.replace(/\s+/g, " ").trim(),
-      text: row.cells[column].textContent.replace(/\s+/g, " ").trim(),
+      content: row.cells[column].cloneNode(true).childNodes,
       numbers: row.cells[column].dataset.numbers?.split(" ").map(Number),
     }));
     const largest = Math.max(0.05, ...rows.flatMap((row) => row.numbers ?? []));
     const average = rows.at(-1).numbers?.[0];
-    list.replaceChildren(...rows.map(({ name, text, numbers }) => {
+    list.replaceChildren(...rows.map(({ name, content, numbers }) => {
       const item = document.createElement("li");
       const named = document.createElement("span");
       named.textContent = name;
@@ -118,7 +118,7 @@ for (const region of document.querySelectorAll(".explorer")) {
       }
       const value = document.createElement("span");
       value.className = "value";
-      value.textContent = text;
+      value.append(...content);
       item.append(named, track, value);
       return item;
     }));

@@ -39,6 +39,19 @@
       .replace("[shown]", Math.min(limit, matched.length)).replace("[total]", rows.length);
   }
 
+  // A class is one of the chosen school's.
+  function offerClasses() {
+    if (!group) { return; }
+    var there = {};
+    rows.forEach(function (row) {
+      if (!school.value || row.dataset.school === school.value) { there[row.dataset.class] = true; }
+    });
+    Array.prototype.forEach.call(group.options, function (option) {
+      option.hidden = option.disabled = option.value !== "" && !there[option.value];
+    });
+    if (group.value && !there[group.value]) { group.value = ""; }
+  }
+
   function matches(row) {
     var wanted = plain(search.value.trim());
     return (!school.value || row.dataset.school === school.value) &&
@@ -80,7 +93,10 @@
       sort(header, header.getAttribute("aria-sort") === first ? second : first);
     });
   });
-  school.addEventListener("change", show);
+  school.addEventListener("change", function () {
+    offerClasses();
+    show();
+  });
   if (group) { group.addEventListener("change", show); }
   search.addEventListener("input", show);
   tools.addEventListener("submit", function (event) { event.preventDefault(); });
@@ -88,6 +104,7 @@
     window.setTimeout(function () {
       headers.forEach(function (header) { header.removeAttribute("aria-sort"); });
       rows.forEach(function (row) { body.appendChild(row); });
+      offerClasses();
       show();
       search.focus();
     }, 0);
@@ -131,7 +148,10 @@
       area.reasons.forEach(function (reason) {
         var entry = add(list, "li", reason.main);
         if (reason.aside) { add(entry, "span", " " + reason.aside, "aside"); }
-        if (reason.changeable) { add(entry, "span", labels.changeable, "tag"); }
+        if (reason.changeable) {
+          entry.appendChild(document.createTextNode(" "));
+          add(entry, "span", labels.changeable, "tag");
+        }
         if (reason.weight) {
           entry.appendChild(bar(20 * reason.weight, reason.weight + ", " + labels.bar));
         }
