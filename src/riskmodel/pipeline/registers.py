@@ -112,7 +112,7 @@ def _replace(own: SourceSpec | None, other: Path | None, id_column: str | None) 
         changed["columns"] = own.columns | {"person_id": id_column}
     if other is not None:
         changed |= {"path": other, "also": (), "format": None, "delimiter": None, "sheet": None,
-                    "header_row": 1, "unpivot": None}  # fmt: skip
+                    "header_row": 1, "footer_rows": 0, "unpivot": None}  # fmt: skip
     return own.model_copy(update=changed)
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.errors import DataContractError
 from riskmodel.ingest.excel_files import cell_to_text
+from riskmodel.ingest.parts import open_parts
 from riskmodel.ingest.readers import read_source
 from riskmodel.ingest.specs import SourceSpec
 
@@ -43,9 +44,12 @@ def findings_of(engine, spec, table=PLAIN):
     return list(caught.value.findings)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("line", ["\n", "\r\n"])
-@pytest.mark.parametrize(("delimiter", "given"), [(";", None), (";", ";"), (",", None), (",", ",")])
+@pytest.mark.parametrize(
+    ("delimiter", "given"),
+    [(";", None), (";", ";"), (",", None), (",", ","), ("\t", None), ("\t", "\t")],
+)
 def test_csv_in_every_common_shape(engine, tmp_path, encoding, line, delimiter, given):
     path = tmp_path / "lektioner.csv"
     rows = [
@@ -266,3 +270,80 @@ def test_large_csv_files_are_read_in_a_stream(engine, tmp_path):
     assert path.stat().st_size > 1 << 20
     rows = read_source(engine, "attendance", TABLES["attendance"], SourceSpec(path=path))
     assert engine.to_pandas(rows.count().as_table()).iloc[0, 0] == 60_000
+
+
+def test_utf_16_must_be_announced_by_its_mark_and_by_the_source(engine, tmp_path):
+    path = tmp_path / "a.txt"
+    text = "person_id\tdate\nÅsa\t2024-09-02\n"
+    for mark, codec in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        path.write_bytes(mark + text.encode(codec))
+        assert rows_of(engine, SourceSpec(path=path, encoding="utf-16"))[0]["person_id"] == "Åsa"
+        assert (
+            "a.txt is utf-16; set `encoding: utf-16`"
+            in findings_of(engine, SourceSpec(path=path))[0]
+        )
+    path.write_text(text, "utf-8")
+    assert "a.txt is not utf-16" in findings_of(engine, SourceSpec(path=path, encoding="utf-16"))[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("line", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "{line}", "{line}{line};{line}"])
+def test_sums_at_the_foot_are_left_out_where_they_are_told(engine, tmp_path, encoding, line, end):
+    path = tmp_path / "a.csv"
+    rows = ["person_id;date;note", "a1;2024-09-02;ä", "b2;2024-09-03;ö", "Summa å;;2", "Antal: 2"]
+    path.write_bytes((line.join(rows) + end.format(line=line)).encode(encoding))
+    spec = SourceSpec(path=path, encoding=encoding, footer_rows=2)
+    for _ in range(2):  # the file is scanned anew
+        assert [row["note"] for row in rows_of(engine, spec)] == ["ä", "ö"]
+    assert "as many cells" in findings_of(engine, SourceSpec(path=path, encoding=encoding))[0]
+    empty = spec.model_copy(update={"footer_rows": 4})
+    assert rows_of(engine, empty) == []
+    more = spec.model_copy(update={"footer_rows": 5})
+    assert "fewer rows than `footer_rows`" in findings_of(engine, more)[0]
+
+
+def test_headings_in_two_rows_are_joined(engine, tmp_path):
+    rows = [
+        ["Frånvaro", None, None, None],
+        ["Elev", None, "Ogiltig", None, "Total"],
+        ["Nr", "Dag", "tim", "%", None],
+        ["a1", "2024-09-02", 2, "5 %", "7 %"],
+        ["Summa", None, 2, None, None],
+    ]
+    write_book(tmp_path / "a.xlsx", rows)
+    text = "\n".join(";".join("" if c is None else str(c) for c in row) for row in rows)
+    (tmp_path / "a.csv").write_text(text.replace("Frånvaro;;;", "Frånvaro"), "utf-8")
+    for name in ("a.xlsx", "a.csv"):
+        spec = SourceSpec(
+            path=tmp_path / name,
+            header_row=[2, 3],
+            footer_rows=1,
+            columns={"person_id": "Elev Nr", "date": "Elev Dag", "minutes": "Ogiltig tim",
+                     "note": "Total"},
+        )  # fmt: skip
+        assert rows_of(engine, spec) == [
+            {"person_id": "a1", "date": "2024-09-02", "note": "7 %", "minutes": "2"}
+        ]
+
+
+@pytest.mark.parametrize("rows", [[], [0], [101], [2, 4], [3, 2], [1, 2, 3, 4]])
+def test_rows_of_headings_follow_one_another(tmp_path, rows):
+    with pytest.raises(ValidationError, match="header_row"):
+        SourceSpec(path=tmp_path / "a.csv", header_row=rows)
+
+
+def test_several_sheets_are_one_table(engine, tmp_path):
+    book = openpyxl.Workbook()
+    for title in ("9A", "9B", "Noter"):
+        sheet = book.create_sheet(title)
+        sheet.append(["person_id", "date"])
+        sheet.append([f"pupil {title}", "2024-09-02"])
+    book.save(tmp_path / "a.xlsx")
+    spec = SourceSpec(path=tmp_path / "a.xlsx", sheet=["9A", "9B"])
+    rows, findings = open_parts(engine, "lessons", PLAIN, spec)
+    assert findings == []
+    assert sorted(engine.to_pandas(rows)["person_id"]) == ["pupil 9A", "pupil 9B"]
+    for sheets in ([], ["9A", "9A"]):
+        with pytest.raises(ValidationError, match="each sheet once"):
+            SourceSpec(path=tmp_path / "a.xlsx", sheet=sheets)

@@ -194,6 +194,7 @@ DIALECTS = {
     "commas": ("long", "iso", "utf-8", ",", False),
     "spreadsheet": ("integer", "serial", "cp1252", ";", True),
     "short": ("short", "spoken", "utf-8", ";", False),
+    "unicode text": ("long", "spoken", "utf-16", "\t", False),
 }
 
 
@@ -251,11 +252,10 @@ def make_hostile(folder):
         "dubbla.csv": ("Personnr;Kön;kön\n1;2;3\n".encode(), "samma rubrik flera"),
         "bara_rubrik.csv": (b"Personnr;Betyg\n", "inga rader"),
         "en_kolumn.csv": (b"Personnr\n1\n", "en enda kolumn"),
-        "utf16.csv": ("Personnr;Kön\n1;2\n".encode("utf-16"), "UTF-16"),
-        "tabb.txt": ("Personnr\tKön\n1\t2\n".encode(), "tabbar"),
+        "utf16.csv": (b"\xff\xfeP\x00\x00\xd8k\x00", "varken utf-8, utf-16 eller cp1252"),
         "binar.csv": (b"PK\x03\x04\x00\x00", "inte text"),
-        "nollor.csv": (b"a;b\n\x00;\x81\n", "varken utf-8 eller cp1252"),
-        "odefinierat.csv": (b"a;b\n\x81;\x8d\n", "varken utf-8 eller cp1252"),
+        "nollor.csv": (b"a;b\n\x00;\x81\n", "varken utf-8, utf-16 eller cp1252"),
+        "odefinierat.csv": (b"a;b\n\x81;\x8d\n", "varken utf-8, utf-16 eller cp1252"),
         "gammal.xls": (bytes.fromhex("D0CF11E0A1B11AE1") + b"x", "gammalt Excel-format"),
         "last.xlsx": (bytes.fromhex("D0CF11E0A1B11AE1") + b"x", "lösenordsskyddad"),
         "trasig.xlsx": (b"PK\x03\x04not a zip", "inte en Excel-fil"),
