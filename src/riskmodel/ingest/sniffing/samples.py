@@ -313,7 +313,7 @@ def _make_sample(
         name: [row[place] for row in cells if row[place]] for place, name in enumerate(names)
     }
     if place != [1]:
-        settings = settings | {"header_row": place[0] if len(place) == 1 else place}
+        settings = settings | {"header_row": place[0] if len(place) == 1 else tuple(place)}
     if n_below:
         settings = settings | {"footer_rows": n_below}
     return [Sample(path, settings, columns, len(body))], []
