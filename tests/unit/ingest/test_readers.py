@@ -145,6 +145,7 @@ def test_excel_is_read_as_it_would_be_written(engine, tmp_path):
         (dt.date(2024, 9, 2), None, "2024-09-02"),
         (dt.date(2024, 9, 2), "%Y%m%d", "20240902"),
         (dt.time(8, 10), None, "08:10:00"),
+        (dt.timedelta(hours=26, minutes=30, seconds=5), None, "26:30:05"),
     ],
 )
 def test_cells_as_text(cell, date_format, expected):

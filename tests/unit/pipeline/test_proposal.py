@@ -349,6 +349,60 @@ def test_hours_are_proposed_as_hours(tmp_path):
     assert config.sources["attendance"].decimal == ","
 
 
+def test_hours_and_minutes_need_no_factor_and_shares_are_no_minutes(tmp_path):
+    heading = "Datum;Giltig frånvaro (tim);Ogiltig frånvaro %;Ogiltig frånvaro tim"
+    text = pupils(heading, ["2024-09-02;1:30;5 %;0,5"] * 20)
+    _, text, config = propose(tmp_path, text, name="Frånvaro.csv")
+    source = config.sources["attendance"]
+    assert source.columns["invalid_absence_minutes"] == "Ogiltig frånvaro tim"
+    assert source.factors == {"invalid_absence_minutes": 60}
+
+
+def test_a_report_with_titles_merged_headings_sheets_and_sums_is_read_as_a_table(tmp_path):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for k, title in enumerate(("Ekskolan", "Alskolan")):
+        sheet = book.create_sheet(title)
+        sheet.append([f"Frånvaro {title}"])
+        sheet.append([])
+        sheet.append(["Personnr", "Datum", "Giltig frånvaro", None, "Ogiltig frånvaro", None])
+        sheet.append([None, None, "Timmar", "%", "Timmar", "%"])
+        for number in NUMBERS[k * 30 : k * 30 + 30]:
+            sheet.append([number, dt.date(2024, 9, 2), 1.5, "3 %", 2, "4 %"])
+        sheet.append(["Summa", None, 45, None, 60, None])
+    book.save(tmp_path / "Frånvaro.xlsx")
+    out = tmp_path / "run.yaml"
+    said = propose_configuration([tmp_path], out, template="compulsory_school")
+    source = load_run(out).config.sources["attendance"]
+    assert (source.sheets, source.heading_rows) == (("Ekskolan", "Alskolan"), (3, 4))
+    assert source.footer_rows == 1
+    assert any("de sista raderna verkar vara summor" in line for line in said)
+    (tmp_path / "p.csv").write_text("person_id\n" + "\n".join(NUMBERS) + "\n", "utf-8")
+    with open_engine(EngineSpec(threads=1, memory_limit="1GB")) as engine:
+        sources = {"persons": SourceSpec(path=tmp_path / "p.csv"), "attendance": source}
+        result = ingest_tables(engine, sources, TABLES)
+        rows = engine.to_pandas(result.tables["attendance"])
+    assert len(rows) == N
+    assert set(rows["valid_absence_minutes"]) == {90}
+    assert set(rows["invalid_absence_minutes"]) == {120}
+
+
+def test_a_sparse_last_pupil_is_no_sum(tmp_path):
+    text = pupils("Kön;Född;Klass", ["Flicka;2005-01-31;9A"] * 20) + f"{NUMBERS[40]};;;\n"
+    _, _, config = propose(tmp_path, text)
+    assert config.sources["persons"].footer_rows == 0
+
+
+def test_a_file_that_fits_a_table_less_than_another_is_named_with_it(tmp_path):
+    write_lessons(tmp_path, "Närvaro ht", "09")
+    (tmp_path / "Dagar.csv").write_text(
+        "Personnr;Närvarominuter\n" + "".join(f"{number};45\n" for number in NUMBERS), "utf-8"
+    )
+    out = tmp_path / "run.yaml"
+    said = propose_configuration([tmp_path], out, template="compulsory_school")
+    assert "Läses inte: Dagar.csv: liknar attendance, men saknar mer av den än en annan fil" in said
+
+
 def test_shortened_numbers_are_said_to_be_lost(tmp_path):
     values = [*NUMBERS[:15], *(f"2,0051{k}E+11" for k in range(10, 25))]
     text = "Personnr;Kön\n" + "".join(f"{value};Flicka\n" for value in values)
