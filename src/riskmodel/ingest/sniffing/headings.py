@@ -43,7 +43,7 @@ def find_headings(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:
     """
     first = _count_above(rows)
     header = _trim(rows[first]) if rows else []
-    for above in (first, first - 1):
+    for above in (first, first - 1, first - 2):
         pair = [_trim(row) for row in rows[above : above + 2]] if above >= 0 else []
         if len(pair) == 2 and _are_merged(*pair):
             width = max(map(len, pair))
