@@ -201,14 +201,16 @@ def _read_header(
         reader = csv.reader(stream, delimiter=found, strict=True)
         rows = [[name.strip() for name in row] for row in islice(reader, len(heading_rows))]
         n_lines = n_above + reader.line_num
-    named = merge_headings(rows)
-    return named, n_lines, found
+    return merge_headings(rows), n_lines, found
 
 
 def _sniff_delimiter(line: str) -> str:
-    """Return the delimiter that a line has more of outside quotes, a semicolon among equals."""
+    """Return the delimiter that a line has most of outside quotes, a semicolon among equals.
+
+    A comma is none beside tabs.
+    """
     outside = "".join(line.split('"')[::2])
-    marks = (";", "\t") if "\t" in outside else (";", ",")  # a heading may hold a comma
+    marks = (";", "\t") if "\t" in outside else (";", ",")
     return max(marks, key=outside.count)
 
 
