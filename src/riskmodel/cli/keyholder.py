@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from riskmodel.cli.console import print_line
+from riskmodel.core.files import read_lines
 from riskmodel.errors import UsageError
 
 _Config = Annotated[Path, typer.Option("--config", "-c", help="The run's configuration (YAML).")]
@@ -103,8 +104,8 @@ def _read_ids(path: Path | None) -> list[str]:
             return [typer.prompt("Identifier (not shown)", hide_input=True)]
         return sys.stdin.read().splitlines()
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_lines(path)
+    except (OSError, UnicodeError) as error:
         raise UsageError(
             f"`--ids` must be a readable text file, got {type(error).__name__}. Check the path."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import shutil
@@ -91,6 +92,39 @@ def write_text(target: Path, text: str) -> None:
     """
     with write_atomically(target) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text that a person has saved, in whichever encoding that was.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A text in UTF-8, in UTF-16 with its mark, or in the letters of Windows (cp1252).
+
+    Returns
+    -------
+    list of str
+        Without their ends.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    UnicodeError
+        If it is no such text.
+    """
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252")
+    if "\0" in text:
+        raise UnicodeError("a text must hold no NUL characters")
+    return text.splitlines()
 
 
 def write_json(target: Path, content: Any) -> None:

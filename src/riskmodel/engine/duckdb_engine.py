@@ -7,8 +7,6 @@ disk lies in a private folder that goes away when the engine is closed.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.core.files import write_atomically
+from riskmodel.core.private_folders import PrivateFolder
 from riskmodel.core.validation import check_columns
 from riskmodel.engine.interface import Engine, UnreadableFileError, check_file
 from riskmodel.engine.specs import EngineSpec
@@ -54,12 +53,10 @@ class DuckDBEngine(Engine):
     """
 
     def __init__(self, spec: EngineSpec) -> None:
-        if spec.temporary_folder is not None:
-            spec.temporary_folder.mkdir(parents=True, exist_ok=True)
-        self._spill = Path(tempfile.mkdtemp(prefix="riskmodel-", dir=spec.temporary_folder))
+        self._private = PrivateFolder(spec.temporary_folder)
         self.connection: Any = None
         try:
-            self.connection = ibis.duckdb.connect(**_make_settings(spec, self._spill))
+            self.connection = ibis.duckdb.connect(**_make_settings(spec, self._private.path))
             _hide_progress(self.connection)
         except BaseException:
             self.close()
@@ -70,7 +67,7 @@ class DuckDBEngine(Engine):
         if self.connection is not None:
             self.connection.disconnect()
             self.connection = None
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._private.close()
 
     def read_parquet(self, path: Path) -> Any:
         """Return the table in a Parquet file without loading it.

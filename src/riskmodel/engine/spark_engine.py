@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from riskmodel.core.private_folders import PrivateFolder
 from riskmodel.engine.duckdb_engine import DuckDBEngine
 from riskmodel.engine.interface import Engine, check_file
 from riskmodel.engine.spark_process import (
@@ -63,14 +62,12 @@ class SparkEngine(Engine):
         check_installed()
         _load_quietly()
         _check_none_is_open()
-        if spec.temporary_folder is not None:
-            spec.temporary_folder.mkdir(parents=True, exist_ok=True)
         self._spec = spec
-        self._folder = Path(tempfile.mkdtemp(prefix="riskmodel-", dir=spec.temporary_folder))
+        self._private = PrivateFolder(spec.temporary_folder)
         self.connection: Any = None
         self._is_open = True
         try:
-            self.connection = _connect(start_context(make_settings(spec, self._folder)))
+            self.connection = _connect(start_context(make_settings(spec, self._private.path)))
         except BaseException:
             self.close()
             raise
@@ -81,7 +78,7 @@ class SparkEngine(Engine):
             self._is_open = False
             self.connection = None
             stop_process()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._private.close()
 
     def read_parquet(self, path: Path) -> Any:
         """Return the table in a Parquet file without loading it.

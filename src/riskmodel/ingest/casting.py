@@ -11,6 +11,9 @@ from riskmodel.core.schema import ColumnType, Table
 from riskmodel.ingest.dates import find_rivals, is_ambiguous, to_date
 from riskmodel.ingest.specs import SourceSpec
 
+MINUTES = "_minutes"
+"""Ends the names of columns of minutes."""
+
 FAILED = "__failed"
 """Ends the name of the column that tells whether a given value is not of its type."""
 
@@ -21,6 +24,9 @@ TRUTH = dict.fromkeys(("true", "1", "t", "yes", "y", "ja", "j", "sant"), True) |
     ("false", "0", "f", "no", "n", "nej", "falskt"), False
 )
 """What truth values are written as, in lower case."""
+
+CLOCK = r"^([0-9]{1,4}):([0-5][0-9])(:([0-5][0-9]))?$"
+"""How hours and minutes are written as one, 1:30; in a column of minutes it is 90."""
 
 _SPACES = (" ", "\u00a0", "\u202f")
 _SHORTENED = r"^[0-9]([.,][0-9]+)?[Ee][+][0-9]+$"  # 1.98112E+11: what Excel makes of a number
@@ -64,9 +70,10 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
     Notes
     -----
     Whole numbers may be written with decimals that are nought, and thousands with spaces
-    between. Dates may carry a time of day, which is dropped; one with a time zone is not a
-    date, since its day depends on the place. The common ways of writing are tried first and
-    the others only where those fail, which makes text three times as fast to read.
+    between; minutes also as hours and minutes (1:30), which no factor changes. Dates may carry
+    a time of day, which is dropped; one with a time zone is not a date, since its day depends
+    on the place. The common ways of writing are tried first and the others only where those
+    fail, which makes text three times as fast to read.
     """
     columns = {}
     for name, column in table.columns.items():
@@ -84,6 +91,8 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
         value = _cast(given, column.type, spec)
         if name in spec.factors and value.type().is_numeric():
             value = value * spec.factors[name]
+        if name.endswith(MINUTES) and column.type == "number":
+            value = _read_clock(given, value)
         if _may_clash(column.type, spec):
             clash = _find_clash(given, spec)
             value = ibis.cases((clash, ibis.null("date")), else_=value)
@@ -181,6 +190,21 @@ def _to_number(given: Any, decimal: str) -> Any:
         return ibis.null("float64")
     is_finite = number.abs() < _INFINITY  # holds for no NaN either: it counts as the greatest
     return ibis.cases((is_finite, number), else_=ibis.null("float64"))
+
+
+def _read_clock(given: Any, minutes: Any) -> Any:
+    """Return minutes, also where hours and minutes are written as one."""
+    if not given.type().is_string():
+        return minutes
+    text = given.strip()
+    hours, rest, seconds = (
+        text.re_extract(CLOCK, group).try_cast("float64") for group in (1, 2, 4)
+    )
+    return ibis.cases(
+        (minutes.notnull(), minutes),
+        (text.re_search(CLOCK), hours * 60 + rest + seconds.fill_null(0) / 60),
+        else_=minutes,
+    )
 
 
 def _parse(text: Any, decimal: str) -> Any:

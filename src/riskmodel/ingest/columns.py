@@ -38,6 +38,39 @@ def fold_name(name: str) -> str:
     return "".join(letter for letter in plain if letter.isalnum())
 
 
+def merge_headings(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the names of columns whose headings stand in one row or in several.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The headings, empty where there is none. Of several rows each but the last may hold
+        headings that stand over more than one column: only the first of these has the text.
+
+    Returns
+    -------
+    list of str
+        What stands over each column, from above; a column without any is ``unnamed_``, with
+        its number.
+
+    Examples
+    --------
+    >>> merge_headings([["Nr", "Giltig", "", "Total"], ["", "tim", "%", ""]])
+    ['Nr', 'Giltig tim', 'Giltig %', 'Total']
+    """
+    width = max(map(len, rows), default=0)
+    names = [""] * width
+    for depth, row in enumerate(rows):
+        last = ""
+        for place in range(width):
+            own = row[place] if place < len(row) else ""
+            last = own or last
+            below = (later[place] for later in rows[depth + 1 :] if place < len(later))
+            said = last if any(below) else own
+            names[place] = f"{names[place]} {said}".strip()
+    return [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
+
+
 def find_named(names: Iterable[str], present: Sequence[str]) -> list[str]:
     """Return the columns that have one of some names.
 

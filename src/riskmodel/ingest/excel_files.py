@@ -7,7 +7,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -17,7 +17,8 @@ import pyarrow as pa
 from openpyxl.utils.exceptions import InvalidFileException
 
 from riskmodel.core.validation import suggest_name
-from riskmodel.ingest.csv_files import MAX_COLUMNS
+from riskmodel.ingest.columns import merge_headings
+from riskmodel.ingest.csv_files import MAX_COLUMNS, NO_ROWS_ABOVE
 from riskmodel.ingest.findings import ContractFinding
 
 LOCKED_MARK = bytes.fromhex("D0CF11E0A1B11AE1")
@@ -51,7 +52,8 @@ def read_excel_file(
     *,
     decimal: str,
     date_format: str | None,
-    header_row: int = 1,
+    heading_rows: Sequence[int] = (1,),
+    footer_rows: int = 0,
     only: Collection[str] | None = None,
 ) -> tuple[pa.Table | None, list[ContractFinding]]:
     """Read one sheet as text, as it would stand in a CSV file.
@@ -68,8 +70,11 @@ def read_excel_file(
         How to write numbers.
     date_format : str or None
         How to write dates, by default ISO 8601.
-    header_row : int, default 1
-        The row of the headings; those above it are passed over.
+    heading_rows : sequence of int, default (1,)
+        The row of the headings, those above it are passed over; further ones where headings
+        stand in several rows, as `merge_headings` reads them.
+    footer_rows : int, default 0
+        How many rows below the last one to leave out, such as sums; empty ones do not count.
     only : collection of str, optional
         The headings of the columns to read, for a sheet that people have written in: what stands
         in other columns, or in none, is passed over.
@@ -85,23 +90,24 @@ def read_excel_file(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles, which are not read
-            rows, detail = _read_rows(path, sheet, header_row)
+            rows, detail = _read_rows(path, sheet, heading_rows[0])
     except NOT_EXCEL:
         rows, detail = [], f"{path.name} is not Excel{_LOCKED if _is_locked(path) else ''}"
     if detail:
         return None, [ContractFinding(table, "", "file", None, detail)]
-    names = _name_columns(rows[0])
+    names = _name_columns(rows[: len(heading_rows)])
     if only is not None:
-        places = [place for place, name in enumerate(names) if name in only]
-        names = [names[place] for place in places]
-        rows = [tuple(row[k] for k in places if k < len(row)) for row in rows]
+        names, rows = _keep_columns(names, rows, only)
     if len(names) > MAX_COLUMNS:
         detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
         return None, [ContractFinding(table, "", "file", None, detail)]
     repeated = len(names) - len({name.casefold() for name in names})
     if repeated:
         return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
-    body = [row for row in rows[1:] if any(cell is not None for cell in row)]
+    body = [row for row in rows[len(heading_rows) :] if any(cell is not None for cell in row)]
+    if footer_rows > len(body):
+        return None, [ContractFinding(table, "", "file", None, f"{path.name} {NO_ROWS_ABOVE}")]
+    body = body[: len(body) - footer_rows]
     if any(cell is not None for row in body for cell in row[len(names) :]):
         n_long = sum(any(cell is not None for cell in row[len(names) :]) for row in body)
         return None, [ContractFinding(table, "", "cells", n_long, path.name)]
@@ -113,6 +119,15 @@ def read_excel_file(
         for k in range(len(names))
     ]
     return pa.table(columns, names=names), []
+
+
+def _keep_columns(
+    names: list[str], rows: list[tuple[Any, ...]], only: Collection[str]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the names and the cells of the columns asked for."""
+    places = [place for place, name in enumerate(names) if name in only]
+    kept = [tuple(row[k] for k in places if k < len(row)) for row in rows]
+    return [names[place] for place in places], kept
 
 
 def _is_locked(path: Path) -> bool:
@@ -161,12 +176,11 @@ def _read_rows(path: Path, sheet: str | None, header_row: int) -> tuple[list[tup
     return rows, f"{path.name} has no header in row {header_row}" if is_empty else ""
 
 
-def _name_columns(header: Sequence[Any]) -> list[str]:
+def _name_columns(header: Sequence[Sequence[Any]]) -> list[str]:
     """Return the column names up to the last named one."""
-    names = ["" if cell is None else str(cell).strip() for cell in header]
-    while names and not names[-1]:
-        names.pop()
-    return [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
+    texts = [["" if cell is None else str(cell).strip() for cell in row] for row in header]
+    width = max((place for row in texts for place, text in enumerate(row, 1) if text), default=0)
+    return merge_headings([row[:width] for row in texts])
 
 
 def cell_to_text(cell: Any, decimal: str, date_format: str | None) -> str | None:
@@ -175,7 +189,7 @@ def cell_to_text(cell: Any, decimal: str, date_format: str | None) -> str | None
     Parameters
     ----------
     cell : object
-        Text, number, truth value, date, time or None.
+        Text, number, truth value, date, time, duration (written 26:30:00) or None.
     decimal : {',', '.'}
         How to write numbers; whole ones are written without decimals.
     date_format : str or None
@@ -194,6 +208,9 @@ def cell_to_text(cell: Any, decimal: str, date_format: str | None) -> str | None
         if math.isnan(cell):
             return None
         return str(int(cell)) if cell.is_integer() else repr(cell).replace(".", decimal)
+    if isinstance(cell, timedelta):
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     if isinstance(cell, datetime):
         return cell.strftime(date_format) if date_format else cell.isoformat(sep=" ")
     if isinstance(cell, date) and date_format:

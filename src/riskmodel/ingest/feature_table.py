@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from riskmodel.errors import PrivacyError
-from riskmodel.ingest.encoding import encode_columns, to_numbers
+from riskmodel.ingest.column_encoding import encode_columns, to_numbers
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.identity_links import identify
 from riskmodel.ingest.keys import SUBJECT

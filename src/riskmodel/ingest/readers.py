@@ -221,15 +221,21 @@ def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Contra
         data, findings = read_excel_file(
             name,
             spec.path,
-            spec.sheet,
+            spec.sheets[0],
             decimal=spec.decimal,
             date_format=choose_cell_format(spec.date_formats),
-            header_row=spec.header_row,
+            heading_rows=spec.heading_rows,
+            footer_rows=spec.footer_rows,
         )
         rows = None if data is None else engine.register(data, _name_table(name, spec))
         return rows, findings
     dataset, findings = open_csv_file(
-        name, spec.path, spec.delimiter, spec.encoding, header_row=spec.header_row
+        name,
+        spec.path,
+        spec.delimiter,
+        spec.encoding,
+        heading_rows=spec.heading_rows,
+        footer_rows=spec.footer_rows,
     )
     if dataset is None:
         return None, findings
@@ -238,8 +244,9 @@ def _open(engine: Engine, name: str, spec: SourceSpec) -> tuple[Any, list[Contra
 
 
 def _name_table(name: str, spec: SourceSpec) -> str:
-    """Return the engine's name of a file, another for each file of one table."""
-    return f"source_{name}_{zlib.crc32(str(spec.path).encode('utf-8')):08x}"
+    """Return the engine's name of a file, another for each file and sheet of one table."""
+    place = f"{spec.path}\n{spec.sheets[0]}"
+    return f"source_{name}_{zlib.crc32(place.encode('utf-8')):08x}"
 
 
 def _open_parquet(engine: Engine, name: str, path: Path) -> tuple[Any, list[ContractFinding]]:

@@ -12,15 +12,19 @@ from riskmodel.core.spec import Spec
 from riskmodel.ingest.dates import add_cell_format, check_format
 
 FileFormat = Literal["csv", "parquet", "excel"]
+Delimiter = Literal[";", ",", "\t"]
+Encoding = Literal["utf-8", "utf-8-sig", "cp1252", "utf-16"]
 
 _FORMATS: dict[str, FileFormat] = {
     ".csv": "csv",
     ".txt": "csv",
+    ".tsv": "csv",
     ".parquet": "parquet",
     ".xlsx": "excel",
     ".xlsm": "excel",
 }
 
+_MAX_ABOVE = 100
 _Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 
 
@@ -47,15 +51,18 @@ class ReadingSpec(Spec):
     several that are tried in order (by default ISO 8601); a time of day after the date is
     ignored. With `lost_zeros`, identifiers of seven to nine digits get back the noughts that
     a spreadsheet took from ten. `factors` multiply the numbers of a column, as 60 does to make
-    minutes of hours. `header_row` is the row of the headings where a title stands above them.
-    `delimiter` is found out where it is not given.
+    minutes of hours. `header_row` is the row of the headings where a title stands above them,
+    or all their rows where they stand in several. `footer_rows` is how many rows below the
+    last one are none, such as sums. `sheet` may name several sheets that are written in the
+    same way. `delimiter` is found out where it is not given.
     """
 
-    delimiter: Literal[";", ","] | None = None
+    delimiter: Delimiter | None = None
     decimal: Literal[",", "."] = "."
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
-    sheet: str | None = None
-    header_row: int = Field(default=1, ge=1, le=100)
+    encoding: Encoding = "utf-8"
+    sheet: str | tuple[str, ...] | None = None
+    header_row: int | tuple[int, ...] = 1
+    footer_rows: int = Field(default=0, ge=0, le=100)
     columns: dict[str, str] = Field(default_factory=dict)
     names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     constants: dict[str, _Text] = Field(default_factory=dict)
@@ -75,6 +82,24 @@ class ReadingSpec(Spec):
             check_format(text)
         return given
 
+    @field_validator("header_row")
+    @classmethod
+    def _check_header_row(cls, given: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        """Demand rows that follow one another, near the top."""
+        rows = (given,) if isinstance(given, int) else given
+        first = rows[0] if rows else 0
+        if not 1 <= first <= _MAX_ABOVE or rows != tuple(range(first, first + len(rows)))[:3]:
+            raise ValueError(
+                f"`header_row` must be a row from 1 to {_MAX_ABOVE}, or up to three that follow "
+                "one another, as in [4, 5]"
+            )
+        return given
+
+    @property
+    def heading_rows(self) -> tuple[int, ...]:
+        """The rows of the headings."""
+        return (self.header_row,) if isinstance(self.header_row, int) else self.header_row
+
     @property
     def date_formats(self) -> tuple[str, ...]:
         """The date formats in the order in which they are tried; empty is ISO 8601."""
@@ -86,7 +111,8 @@ class SourceSpec(ReadingSpec):
     """Where a table's extract is and how to read it.
 
     `also` names further files that are written in the same way, as one file per term; their
-    rows follow. `format` is found out from the file's name where it is not given.
+    rows follow, as do those of further sheets. `format` is found out from the file's name where
+    it is not given.
     """
 
     path: Path
@@ -98,6 +124,8 @@ class SourceSpec(ReadingSpec):
         """Refuse a file that is named twice: its rows would count twice."""
         if len({self.path, *self.also}) <= len(self.also):
             raise ValueError("`also` must name each file once, and not that of `path`")
+        if not self.sheets or len(set(self.sheets)) < len(self.sheets):
+            raise ValueError("`sheet` must name each sheet once")
         return self
 
     @property
@@ -112,9 +140,18 @@ class SourceSpec(ReadingSpec):
         return (self.path, *self.also)
 
     @property
+    def sheets(self) -> tuple[str | None, ...]:
+        """All sheets of each file; None is the first."""
+        return self.sheet if isinstance(self.sheet, tuple) else (self.sheet,)
+
+    @property
     def parts(self) -> tuple[SourceSpec, ...]:
-        """One source for each file."""
-        return tuple(self.model_copy(update={"path": path, "also": ()}) for path in self.paths)
+        """One source for each sheet of each file."""
+        return tuple(
+            self.model_copy(update={"path": path, "also": (), "sheet": sheet})
+            for path in self.paths
+            for sheet in self.sheets
+        )
 
     @property
     def file_format(self) -> FileFormat | None:
@@ -166,10 +203,10 @@ class FeatureTableSpec(Spec):
 
     path: Path
     label: LabelSpec
-    format: Literal["csv", "parquet", "excel"] | None = None
-    delimiter: Literal[";", ","] | None = None
+    format: FileFormat | None = None
+    delimiter: Delimiter | None = None
     decimal: Literal[",", "."] = "."
-    encoding: Literal["utf-8", "utf-8-sig", "cp1252"] = "utf-8"
+    encoding: Encoding = "utf-8"
     sheet: str | None = None
     id_column: str | None = None
     cluster_column: str | None = None

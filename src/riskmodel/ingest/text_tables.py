@@ -45,7 +45,7 @@ def read_as_text(source: SourceSpec) -> pd.DataFrame:
     data: Any
     if source.file_format == "excel":
         data, findings = read_excel_file(
-            TABLE_NAME, source.path, source.sheet, decimal=source.decimal, date_format=None
+            TABLE_NAME, source.path, source.sheets[0], decimal=source.decimal, date_format=None
         )
     elif source.file_format == "parquet":
         data, findings = _read_parquet(source.path, source.decimal)

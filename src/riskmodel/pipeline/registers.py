@@ -15,6 +15,7 @@ from riskmodel.ingest.identity_links import LINKS, LinkedIdentities, identify
 from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED
 from riskmodel.ingest.link_source import load_links
 from riskmodel.ingest.register import Register, read_register
+from riskmodel.ingest.sniffing.samples import take_samples
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.ss12000.delivery import Delivery
 from riskmodel.ingest.stage import PERSONS
@@ -112,8 +113,17 @@ def _replace(own: SourceSpec | None, other: Path | None, id_column: str | None) 
         changed["columns"] = own.columns | {"person_id": id_column}
     if other is not None:
         changed |= {"path": other, "also": (), "format": None, "delimiter": None, "sheet": None,
-                    "header_row": 1, "unpivot": None}  # fmt: skip
+                    "header_row": 1, "footer_rows": 0, "unpivot": None}  # fmt: skip
+        changed |= _look_at(other, id_column)
     return own.model_copy(update=changed)
+
+
+def _look_at(path: Path, id_column: str | None) -> dict[str, Any]:
+    """Return how a file is written: its encoding, sheet, headings and foot; empty if unknown."""
+    samples, _ = take_samples(path)
+    named = [sample for sample in samples if id_column in sample.names]
+    found = (named or samples)[:1]
+    return dict(found[0].settings) if found else {}
 
 
 def _identify_last(given: Sequence[str], config: RunConfig, links: LinkedIdentities) -> pd.Series:

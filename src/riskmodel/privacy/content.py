@@ -9,7 +9,6 @@ import lzma
 import shutil
 import sqlite3
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from riskmodel.core.private_folders import PrivateFolder
 from riskmodel.privacy.columns import read_parquet, whole_numbers
 from riskmodel.privacy.patterns import OVERLAP
 
@@ -150,8 +150,8 @@ def _read_stream(stream: io.BufferedReader, depth: int, budget: _Budget) -> Iter
     if magic.startswith(_CLOSED):
         raise TooMuchError("of a kind that is not opened")
     if magic.startswith((_ZIP, _PARQUET, _SQLITE)):
-        with tempfile.TemporaryDirectory(prefix="riskmodel-scan-") as folder:
-            copy = Path(folder) / "member"
+        with PrivateFolder() as folder:
+            copy = folder.path / "member"
             with copy.open("wb") as target:
                 shutil.copyfileobj(stream, target, 1 << 20)
             yield from _read_file(copy, depth, budget)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from riskmodel.core.files import read_lines
 from riskmodel.errors import PrivacyError
 
 MIN_SINGLE_LENGTH = 3
@@ -155,12 +156,12 @@ def read_names(path: Path, common: Collection[str] = ()) -> NameRegister:
         If the file cannot be read or holds no name. The message holds no name.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_lines(path)
     except (OSError, UnicodeError) as error:
         problem = type(error).__name__
         raise PrivacyError(
-            f"`names` must be a file of names in UTF-8, got {problem} from {path.name}. "
-            "Write one name to a line."
+            f"`names` must be a text file of names, got {problem} from {path.name}. "
+            "Write one name to a line, and save as UTF-8."
         ) from None
     names = [line for line in lines if _WORD.search(line)]
     if not names:

@@ -19,7 +19,8 @@ _BY_COLUMN = ("columns", "values")
 _MANY = 30
 _DOUBTS = (
     "shortened", "lost_zeros", "broken_ids", "other_ids", "by_content", "local", "several",
-    "content", "blank", "hours", "share", "values", "ambiguous_dates", "decimal", "parts", "files",
+    "content", "blank", "footer", "hours", "share", "values", "ambiguous_dates", "decimal",
+    "parts", "files",
 )  # fmt: skip
 """What may be unsure, in the order in which it is told."""
 _SETTINGS = {
@@ -27,11 +28,12 @@ _SETTINGS = {
     "lost_zeros": "lost_zeros",
     "ambiguous_dates": "date_format",
     "decimal": "decimal",
+    "footer": "footer_rows",
 }
 """The setting that each doubt is about, which is not sure then."""
 _PROBLEMS = (
     "absent", "folder", "unreadable", "empty", "extension", "old_excel", "locked", "not_excel",
-    "not_parquet", "not_text", "utf16", "encoding", "tabs", "no_header", "one_column",
+    "not_parquet", "not_text", "encoding", "no_header", "one_column",
     "repeated_header", "too_wide", "no_rows",
 )  # fmt: skip
 """Why a file cannot be used."""
@@ -122,6 +124,9 @@ def describe_proposal(
     for problem in sorted(proposal.problems, key=lambda problem: _PROBLEMS.index(problem.kind)):
         file, reason = _name_file(problem.path, problem.sheet), t(f"proposal.file.{problem.kind}")
         lines.append(t("proposal.problem", file=file, reason=reason))
+    lines += [
+        t("proposal.weaker", file=_plain(path.name), table=table) for path, table in proposal.weaker
+    ]
     lines += [t("proposal.unknown", file=_plain(path.name)) for path in proposal.unknown]
     if not proposal.sources:
         return [*lines, t("proposal.nothing"), t("proposal.advice")]
@@ -132,9 +137,10 @@ def describe_proposal(
     return lines
 
 
-def _name_file(path: Path, sheet: str | None) -> str:
-    """Return the name of a file with its sheet."""
-    return _plain(path.name if sheet is None else f"{path.name} [{sheet}]")
+def _name_file(path: Path, sheet: str | Sequence[str] | None) -> str:
+    """Return the name of a file with its sheet or sheets."""
+    names = sheet if sheet is None or isinstance(sheet, str) else ", ".join(sheet)
+    return _plain(path.name if names is None else f"{path.name} [{names}]")
 
 
 def _plain(text: str) -> str:

@@ -50,6 +50,17 @@ def test_decimal_comma(cast):
     assert cast(["1.5", "1.234", "1.234,5", "1,2,3"], "number", decimal=",") == [BAD] * 4
 
 
+def test_minutes_may_be_hours_and_minutes_whatever_the_factor(engine, tmp_path):
+    texts = ["1:30", " 0:05 ", "26:30:30", "1,5", "1:60", "-1:30", "1:3", None, ""]
+    table = Table(columns={"x_minutes": Column(type="number"), "x": Column(type="number")})
+    spec = SourceSpec(path=tmp_path / "a.csv", decimal=",", factors={"x_minutes": 60, "x": 60})
+    rows = engine.register(pa.table({"x_minutes": texts, "x": texts}), "clocks")
+    frame = engine.to_pandas(cast_columns(rows, table, spec))
+    assert frame["x_minutes"].dropna().tolist() == [90, 5, 1590.5, 90]
+    assert frame["x_minutes" + FAILED].tolist() == [False] * 4 + [True] * 3 + [False] * 2
+    assert frame["x"].dropna().tolist() == [90]
+
+
 def test_whole_numbers(cast):
     assert cast(["9", "9.0", " 10 ", "-1", None], "integer") == [9, 9, 10, -1, None]
     assert cast(["9.5", "åtta", "1e300"], "integer") == [BAD] * 3

@@ -36,7 +36,7 @@ def test_pieces_of_a_text_tell_its_encoding(text, cut):
     assert sniff_encoding(narrow) == ("utf-8" if is_plain else "cp1252")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("filler", ["a", "ö"])
 def test_only_the_beginning_of_a_large_file_is_kept(tmp_path, encoding, filler):
     rows = "\n".join(f"{k};{filler * 40}" for k in range(40_000))
@@ -56,7 +56,8 @@ def test_only_the_beginning_of_a_large_file_is_kept(tmp_path, encoding, filler):
         ("a,b\n1,2\n", ","),
         ('"a,x";b;c\n1;2;3\n', ";"),
         ("Rapport, åk 9, 2024\n\na;b\n1;2\n3;4\n5;6\n", ";"),
-        ("a\tb\n1\t2\n", None),
+        ("a\tb\n1\t2\n", "\t"),
+        ("Elev, namn\tDatum\nBerg, B\t2\n", "\t"),
         ("a\n1\n", ";"),
     ],
 )

@@ -194,6 +194,7 @@ DIALECTS = {
     "commas": ("long", "iso", "utf-8", ",", False),
     "spreadsheet": ("integer", "serial", "cp1252", ";", True),
     "short": ("short", "spoken", "utf-8", ";", False),
+    "unicode text": ("long", "spoken", "utf-16", "\t", False),
 }
 
 
@@ -251,11 +252,10 @@ def make_hostile(folder):
         "dubbla.csv": ("Personnr;Kön;kön\n1;2;3\n".encode(), "samma rubrik flera"),
         "bara_rubrik.csv": (b"Personnr;Betyg\n", "inga rader"),
         "en_kolumn.csv": (b"Personnr\n1\n", "en enda kolumn"),
-        "utf16.csv": ("Personnr;Kön\n1;2\n".encode("utf-16"), "UTF-16"),
-        "tabb.txt": ("Personnr\tKön\n1\t2\n".encode(), "tabbar"),
+        "utf16.csv": (b"\xff\xfeP\x00\x00\xd8k\x00", "varken utf-8, utf-16 eller cp1252"),
         "binar.csv": (b"PK\x03\x04\x00\x00", "inte text"),
-        "nollor.csv": (b"a;b\n\x00;\x81\n", "varken utf-8 eller cp1252"),
-        "odefinierat.csv": (b"a;b\n\x81;\x8d\n", "varken utf-8 eller cp1252"),
+        "nollor.csv": (b"a;b\n\x00;\x81\n", "varken utf-8, utf-16 eller cp1252"),
+        "odefinierat.csv": (b"a;b\n\x81;\x8d\n", "varken utf-8, utf-16 eller cp1252"),
         "gammal.xls": (bytes.fromhex("D0CF11E0A1B11AE1") + b"x", "gammalt Excel-format"),
         "last.xlsx": (bytes.fromhex("D0CF11E0A1B11AE1") + b"x", "lösenordsskyddad"),
         "trasig.xlsx": (b"PK\x03\x04not a zip", "inte en Excel-fil"),
@@ -347,6 +347,60 @@ def test_hours_are_proposed_as_hours(tmp_path):
     assert "verkar vara timmar" in text
     assert config.sources["attendance"].factors == {"valid_absence_minutes": 60}
     assert config.sources["attendance"].decimal == ","
+
+
+def test_hours_and_minutes_need_no_factor_and_shares_are_no_minutes(tmp_path):
+    heading = "Datum;Giltig frånvaro (tim);Ogiltig frånvaro %;Ogiltig frånvaro tim"
+    text = pupils(heading, ["2024-09-02;1:30;5 %;0,5"] * 20)
+    _, text, config = propose(tmp_path, text, name="Frånvaro.csv")
+    source = config.sources["attendance"]
+    assert source.columns["invalid_absence_minutes"] == "Ogiltig frånvaro tim"
+    assert source.factors == {"invalid_absence_minutes": 60}
+
+
+def test_a_report_with_titles_merged_headings_sheets_and_sums_is_read_as_a_table(tmp_path):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for k, title in enumerate(("Ekskolan", "Alskolan")):
+        sheet = book.create_sheet(title)
+        sheet.append([f"Frånvaro {title}"])
+        sheet.append([])
+        sheet.append(["Personnr", "Datum", "Giltig frånvaro", None, "Ogiltig frånvaro", None])
+        sheet.append([None, None, "Timmar", "%", "Timmar", "%"])
+        for number in NUMBERS[k * 30 : k * 30 + 30]:
+            sheet.append([number, dt.date(2024, 9, 2), 1.5, "3 %", 2, "4 %"])
+        sheet.append(["Summa", None, 45, None, 60, None])
+    book.save(tmp_path / "Frånvaro.xlsx")
+    out = tmp_path / "run.yaml"
+    said = propose_configuration([tmp_path], out, template="compulsory_school")
+    source = load_run(out).config.sources["attendance"]
+    assert (source.sheets, source.heading_rows) == (("Ekskolan", "Alskolan"), (3, 4))
+    assert source.footer_rows == 1
+    assert any("de sista raderna verkar vara summor" in line for line in said)
+    (tmp_path / "p.csv").write_text("person_id\n" + "\n".join(NUMBERS) + "\n", "utf-8")
+    with open_engine(EngineSpec(threads=1, memory_limit="1GB")) as engine:
+        sources = {"persons": SourceSpec(path=tmp_path / "p.csv"), "attendance": source}
+        result = ingest_tables(engine, sources, TABLES)
+        rows = engine.to_pandas(result.tables["attendance"])
+    assert len(rows) == N
+    assert set(rows["valid_absence_minutes"]) == {90}
+    assert set(rows["invalid_absence_minutes"]) == {120}
+
+
+def test_a_sparse_last_pupil_is_no_sum(tmp_path):
+    text = pupils("Kön;Född;Klass", ["Flicka;2005-01-31;9A"] * 20) + f"{NUMBERS[40]};;;\n"
+    _, _, config = propose(tmp_path, text)
+    assert config.sources["persons"].footer_rows == 0
+
+
+def test_a_file_that_fits_a_table_less_than_another_is_named_with_it(tmp_path):
+    write_lessons(tmp_path, "Närvaro ht", "09")
+    (tmp_path / "Dagar.csv").write_text(
+        "Personnr;Närvarominuter\n" + "".join(f"{number};45\n" for number in NUMBERS), "utf-8"
+    )
+    out = tmp_path / "run.yaml"
+    said = propose_configuration([tmp_path], out, template="compulsory_school")
+    assert "Läses inte: Dagar.csv: liknar attendance, men saknar mer av den än en annan fil" in said
 
 
 def test_shortened_numbers_are_said_to_be_lost(tmp_path):

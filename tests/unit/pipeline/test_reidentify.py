@@ -140,6 +140,17 @@ def test_protected_pupils_are_left_out_whatever_another_register_says(place):
     assert note.count("<10") == 2
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_another_register_is_read_as_its_system_wrote_it(place, encoding):
+    rows = "".join(f"{number}\tÅsa\tEk\r\n" for number in IDS)
+    text = f"Elevlista\r\n\r\npnr\tFörnamn\tEfternamn\r\n{rows}Antal elever: {len(IDS)}\r\n"
+    (place.own / "school.txt").write_bytes(text.encode(encoding))
+    ask(place, register=place.own / "school.txt", id_column="pnr")
+    sheet = read_sheet(place.own / "named.xlsx")
+    assert set(sheet["Förnamn"].dropna()) == {"Åsa"}
+    assert sheet["Personnummer"].dropna().isin(IDS).all()
+
+
 def test_a_register_that_says_two_things_of_a_person_is_refused(place):
     frame = pd.read_csv(place.persons, sep=";")
     frame.to_csv(place.persons, sep=";", index=False)

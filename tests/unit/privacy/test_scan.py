@@ -418,3 +418,13 @@ def test_a_register_without_names_is_refused(tmp_path):
         read_names(tmp_path / "names.txt")
     with pytest.raises(PrivacyError, match="file of names"):
         read_names(tmp_path / "gone.txt")
+    (tmp_path / "names.txt").write_bytes("Asa Oberg".encode("utf-16-le"))
+    with pytest.raises(PrivacyError, match="got UnicodeError"):
+        read_names(tmp_path / "names.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_a_register_is_read_as_it_was_saved(tmp_path, encoding):
+    path = tmp_path / "names.txt"
+    path.write_bytes("Åsa Öbergskvist\r\nMaj Ek\r\n".encode(encoding))
+    assert read_names(path).occur_in("Åsa Öbergskvist".encode(), set())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from riskmodel.core.schema import Column
-from riskmodel.ingest.casting import TRUTH
+from riskmodel.ingest.casting import CLOCK, MINUTES, TRUTH
 from riskmodel.ingest.sniffing.dates import find_formats
 from riskmodel.privacy.identities import is_personal_number, normalise_identifiers
 
@@ -216,10 +216,27 @@ def measure_fit(
     if column.type == "boolean":
         return sum(text.lower() in TRUTH for text in mapped) / len(different)
     if column.type in {"integer", "number"}:
-        return sum(_is_within(text, column) for text in mapped) / len(different)
+        n_clocks = sum(map(is_clock, mapped)) if name.endswith(MINUTES) else 0
+        return (n_clocks + sum(_is_within(text, column) for text in mapped)) / len(different)
     if name == "grade":
         return sum(text.lower() in GRADES for text in mapped) / len(different)
     return None
+
+
+def is_clock(text: str) -> bool:
+    """Tell whether a text is hours and minutes in one.
+
+    Parameters
+    ----------
+    text : str
+        Without space around it.
+
+    Returns
+    -------
+    bool
+        True for such as ``"1:30"``.
+    """
+    return re.search(CLOCK, text) is not None
 
 
 def _is_within(text: str, column: Column) -> bool:

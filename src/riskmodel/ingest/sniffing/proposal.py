@@ -22,7 +22,6 @@ from riskmodel.ingest.specs import SourceSpec
 _OPEN = ("school_type", "school_year", "subject", "parental_education", "grade")
 _LEAST_SCORE = 1.0
 _LEAST_SCORE_LOCAL = 2.0
-_LEAST_SHARED = 4.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,8 @@ class SourceProposal:
         In the order of the tables.
     problems : tuple of FileProblem
         Files and sheets that cannot be used.
+    weaker : tuple of tuple of pathlib.Path and str
+        Files that are like a table, which another file fits better.
     unknown : tuple of pathlib.Path
         Files of which no sheet is recognised.
     tables : tuple of str
@@ -80,6 +81,7 @@ class SourceProposal:
 
     sources: tuple[ProposedSource, ...]
     problems: tuple[FileProblem, ...]
+    weaker: tuple[tuple[Path, str], ...]
     unknown: tuple[Path, ...]
     tables: tuple[str, ...]
 
@@ -121,12 +123,17 @@ def propose_sources(
     chosen, rivals = _choose(matches)
     sources = tuple(_propose(match, TABLES[name], rivals[name]) for name, match in chosen.items())
     used = {path for source in sources for path in (source.path, *source.also)}
-    fitting = {match.sample.path for match in matches if match.score >= _LEAST_SHARED}
+    told = used | {one.sample.path for others in rivals.values() for one in others}
+    weaker: dict[Path, str] = {}
+    for match in sorted(matches, key=lambda match: -match.score):
+        if match.score >= _least_score(match) and match.sample.path not in told:
+            weaker.setdefault(match.sample.path, match.table)
     others = dict.fromkeys(sample.path for sample in samples)
     return SourceProposal(
         sources,
         tuple(problems),
-        tuple(path for path in others if path not in used | fitting),
+        tuple(weaker.items()),
+        tuple(path for path in others if path not in told | weaker.keys()),
         tuple(name for name in TABLES if name not in chosen),
     )
 
@@ -196,10 +203,11 @@ def _find_missing(match: TableMatch, table: Table) -> tuple[str, ...]:
 
 def _propose(match: TableMatch, table: Table, rivals: Sequence[TableMatch]) -> ProposedSource:
     """Return the source for one table."""
+    first = match
     match, parts, others = _join(match, rivals, table)
     sample = match.sample
     doubts = list(match.doubts)
-    for kind, found in (("parts", [match, *parts] if parts else []), ("files", others)):
+    for kind, found in (("parts", [first, *parts] if parts else []), ("files", others)):
         if found:
             names = tuple(_name(one.sample) for one in found)
             doubts.append(Doubt(kind, names=names))
@@ -211,7 +219,7 @@ def _propose(match: TableMatch, table: Table, rivals: Sequence[TableMatch]) -> P
     return ProposedSource(
         match.table,
         sample.path,
-        tuple(part.sample.path for part in parts),
+        tuple(dict.fromkeys(p.sample.path for p in parts if p.sample.path != sample.path)),
         settings,
         tuple(doubts),
         missing,
@@ -228,6 +236,8 @@ def _propose_settings(
     settings: dict[str, Any] = dict(match.sample.settings)
     decimal, is_unsure = find_decimal(_texts_of(match, table, "number"))
     unsure = [Doubt("decimal")] if is_unsure else []
+    if "footer_rows" in settings:
+        unsure.append(Doubt("footer"))
     if decimal == ",":
         settings["decimal"] = decimal
     settings["columns"] = match.columns
@@ -255,26 +265,53 @@ def _join(
 ) -> tuple[TableMatch, list[TableMatch], list[TableMatch]]:
     """Return a match with the rows of all files that are written alike, those, and the others."""
     parts: list[TableMatch] = []
-    for rival in rivals:
+    for rival in _find_alike(match, rivals):
         joined = replace(match, sample=_append(match.sample, rival.sample))
-        is_unique = table.unique != (table.person,) or not _repeats_persons(joined)
-        if _is_alike(match, rival) and is_unique:
+        if table.unique != (table.person,) or not _repeats_persons(joined):
             parts.append(rival)
             match = joined
-    doubts = dict.fromkeys([*match.doubts, *(doubt for part in parts for doubt in part.doubts)])
+    doubts = _add_doubts([*match.doubts, *(doubt for part in parts for doubt in part.doubts)])
     values = match.values
     for part in parts:
         values = {
             name: {**part.values.get(name, {}), **values.get(name, {})}
             for name in dict.fromkeys([*values, *part.values])
         }
-    match = replace(match, doubts=tuple(doubts), values=values)
+    sheets = list(dict.fromkeys(_key(one)[1] for one in (match, *parts)))
+    if len(sheets) > 1:
+        settings = match.sample.settings | {"sheet": sheets}
+        match = replace(match, sample=replace(match.sample, settings=settings))
+    match = replace(match, doubts=doubts, values=values)
     return match, parts, [rival for rival in rivals if rival not in parts]
+
+
+def _add_doubts(doubts: Iterable[Doubt]) -> tuple[Doubt, ...]:
+    """Return doubts, those of one kind about the same in one with the sum of their counts."""
+    counts: dict[Doubt, int | None] = {}
+    for doubt in doubts:
+        key = replace(doubt, count=None)
+        before = counts.get(key)
+        counts[key] = before if doubt.count is None else (before or 0) + doubt.count
+    return tuple(replace(doubt, count=count) for doubt, count in counts.items())
+
+
+def _find_alike(match: TableMatch, rivals: Sequence[TableMatch]) -> list[TableMatch]:
+    """Return the rivals that one source can read too: other files, other sheets, or all of both."""
+    alike = [rival for rival in rivals if _is_alike(match, rival)]
+    found = {_key(one) for one in (match, *alike)}
+    own_path, own_sheet = _key(match)
+    paths = {path for path, sheet in found if sheet == own_sheet}
+    sheets = {sheet for path, sheet in found if path == own_path}
+    if not {(path, sheet) for path in paths for sheet in sheets} <= found:
+        paths = {own_path}
+    return [one for one in alike if _key(one)[0] in paths and _key(one)[1] in sheets]
 
 
 def _is_alike(match: TableMatch, other: TableMatch) -> bool:
     """Tell whether two files can be read by one source."""
     ours, theirs = dict(match.sample.settings), dict(other.sample.settings)
+    ours.pop("sheet", None)
+    theirs.pop("sheet", None)
     encodings = {ours.pop("encoding", ""), theirs.pop("encoding", "")}
     is_plain = match.sample.is_plain or other.sample.is_plain
     return (
@@ -282,7 +319,7 @@ def _is_alike(match: TableMatch, other: TableMatch) -> bool:
         and ours == theirs
         and match.columns == other.columns
         and set(match.subjects) == set(other.subjects)
-        and match.sample.path != other.sample.path
+        and _key(match) != _key(other)
         and SourceSpec(path=match.sample.path).file_format
         == SourceSpec(path=other.sample.path).file_format
     )
@@ -294,7 +331,9 @@ def _append(sample: Sample, other: Sample) -> Sample:
     columns = {
         name: [*sample.columns.get(name, ()), *other.columns.get(name, ())] for name in names
     }
-    settings = other.settings if sample.is_plain else sample.settings
+    settings = dict(sample.settings)
+    if sample.is_plain and "encoding" in other.settings:
+        settings["encoding"] = other.settings["encoding"]
     return Sample(
         sample.path,
         settings,

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from riskmodel.core.schema import Column, Table
+from riskmodel.ingest.casting import MINUTES
 from riskmodel.ingest.columns import find_named, fold_name
 from riskmodel.ingest.sniffing.contents import (
     GRADES,
     inspect_identifiers,
+    is_clock,
     match_term,
     measure_fit,
 )
@@ -227,7 +229,7 @@ def _match_column(
         return None, [], 0.0
     fits = {name: measure_fit(canonical, column, sample.columns[name], values) for name in named}
     chosen = max(named, key=lambda name: _rank(fits[name]))
-    doubts = _doubt_unit(canonical, chosen)
+    doubts = _doubt_unit(canonical, chosen, sample.columns[chosen])
     if len(named) > 1:
         rest = (name for name in named if name != chosen)
         doubts.append(Doubt("several", canonical, (chosen, *rest)))
@@ -240,12 +242,15 @@ def _match_column(
 
 
 def _find_headings(canonical: str, names: Sequence[str], present: Sequence[str]) -> list[str]:
-    """Return the headings that are among some names, for minutes also less their unit."""
+    """Return the headings that are among some names, for minutes also less their unit.
+
+    A share is taken for minutes only where nothing else is.
+    """
     named = find_named(names, present)
-    if named or not canonical.endswith("_minutes"):
+    if not canonical.endswith(MINUTES) or not all(map(_is_share, named)):
         return named
     plain = {_UNIT.sub("", heading): heading for heading in present if _UNIT.search(heading)}
-    return [plain[name] for name in find_named(names, list(plain))]
+    return [plain[name] for name in find_named(names, list(plain))] or named
 
 
 def _rank(fit: float | None) -> float:
@@ -259,14 +264,20 @@ def _gain(fit: float | None, column: Column) -> float:
     return weight if fit is None else weight * max(fit, _MISFIT)
 
 
-def _doubt_unit(canonical: str, name: str) -> list[Doubt]:
+def _is_share(heading: str) -> bool:
+    """Tell whether a heading speaks of a share."""
+    return "%" in heading or any(word in fold_name(heading) for word in _SHARES)
+
+
+def _doubt_unit(canonical: str, name: str, texts: Sequence[str]) -> list[Doubt]:
     """Return a doubt where a heading speaks of hours or shares, and minutes are meant."""
-    if not canonical.endswith("_minutes"):
+    if not canonical.endswith(MINUTES):
         return []
-    if "%" in name or any(word in fold_name(name) for word in _SHARES):
+    if _is_share(name):
         return [Doubt("share", canonical, (name,))]
     unit = _UNIT.search(name)
-    return [Doubt("hours", canonical, (name,))] if unit and unit["hours"] else []
+    is_in_hours = bool(unit and unit["hours"]) and not all(map(is_clock, texts))
+    return [Doubt("hours", canonical, (name,))] if is_in_hours else []
 
 
 def _find_subjects(

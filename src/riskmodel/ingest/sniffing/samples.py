@@ -13,12 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from riskmodel.ingest.columns import fold_name
+from riskmodel.ingest.columns import merge_headings
+from riskmodel.ingest.csv_files import WIDE_MARKS
 from riskmodel.ingest.excel_files import LOCKED_MARK, NOT_EXCEL, cell_to_text, is_bomb
-from riskmodel.ingest.sniffing.dates import find_days
+from riskmodel.ingest.sniffing.headings import MAX_ABOVE, count_below, find_headings, is_datum
 from riskmodel.ingest.specs import SourceSpec
-from riskmodel.privacy.identities import is_personal_number
-from riskmodel.privacy.patterns import KnownIdentifiers, find_kinds
 
 MAX_ROWS = 2_000
 """So many rows of a file or sheet are looked at."""
@@ -27,10 +26,7 @@ _HEAD = 1 << 20
 _PIECE = 1 << 16
 _MAX_SHEETS = 20
 _MAX_COLUMNS = 500
-_MAX_ABOVE = 20
 _SNIFFED = 40
-_ALIKE = 0.7
-_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BINARY_MARKS = (b"PK\x03\x04", b"PAR1", b"%PDF", LOCKED_MARK)
 
 
@@ -123,8 +119,6 @@ def take_samples(path: Path) -> tuple[list[Sample], list[FileProblem]]:
 
 def _sample_csv(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
     """Look at a CSV file."""
-    if start.startswith(_WIDE_MARKS):
-        return [], [FileProblem(path, "utf16")]
     if start.startswith(_BINARY_MARKS):
         return [], [FileProblem(path, "not_text")]
     pieces = _read_pieces(path)
@@ -132,20 +126,21 @@ def _sample_csv(path: Path, start: bytes) -> tuple[list[Sample], list[FileProble
     if encoding is None:
         return [], [FileProblem(path, "encoding")]
     text = codecs.getincrementaldecoder(encoding)().decode(pieces[0])
-    if len(pieces[0]) == _HEAD:  # the last line is cut
+    is_cut = len(pieces[0]) == _HEAD
+    if is_cut:  # and so is the last line
         text = text[: text.rfind("\n") + 1] or text
     delimiter = sniff_delimiter(text)
-    if delimiter is None:
-        return [], [FileProblem(path, "tabs")]
-    rows = _split(text, delimiter, MAX_ROWS + _MAX_ABOVE)
+    rows = _split(text, delimiter, MAX_ROWS + MAX_ABOVE)
     if rows is None:
         return [], [FileProblem(path, "not_text")]
-    samples, problems = _make_sample(path, rows, {"encoding": encoding, "delimiter": delimiter})
+    settings = {"encoding": encoding, "delimiter": delimiter}
+    is_whole = not is_cut and len(rows) < MAX_ROWS
+    samples, problems = _make_sample(path, rows, settings, is_whole=is_whole)
     is_plain = all(piece.isascii() for piece in pieces)
     return [replace(sample, is_plain=is_plain) for sample in samples], problems
 
 
-def sniff_delimiter(text: str) -> str | None:
+def sniff_delimiter(text: str) -> str:
     r"""Tell what the cells of a text are parted by.
 
     Parameters
@@ -155,9 +150,8 @@ def sniff_delimiter(text: str) -> str | None:
 
     Returns
     -------
-    str or None
-        A semicolon or a comma: the one that parts most lines into equally many cells. None if
-        tabs do so better than both.
+    str
+        A semicolon, a comma or a tab: the one that parts most lines into equally many cells.
 
     Examples
     --------
@@ -167,14 +161,14 @@ def sniff_delimiter(text: str) -> str | None:
     first = "".join(text.splitlines(keepends=True)[:_SNIFFED])
     best: tuple[float, int] = (0.0, 0)
     chosen = ";"
-    for mark in (";", ",", "\t"):
+    for mark in (";", "\t", ","):
         widths = Counter(len(row) for row in _split(first, mark, _SNIFFED) or [] if any(row))
         parted = {width: count for width, count in widths.items() if width > 1}
         if parted:
             width = max(parted, key=lambda width: (parted[width], width))
             rank = (parted[width] / widths.total(), width)
             chosen, best = (mark, rank) if rank > best else (chosen, best)
-    return None if chosen == "\t" else chosen
+    return chosen
 
 
 def _split(text: str, delimiter: str, most: int) -> list[list[str]] | None:
@@ -208,13 +202,16 @@ def sniff_encoding(pieces: Sequence[bytes]) -> str | None:
     Returns
     -------
     str or None
-        ``"utf-8-sig"``, ``"utf-8"`` or ``"cp1252"``; None if it is neither.
+        ``"utf-8-sig"``, ``"utf-8"``, ``"cp1252"``, or ``"utf-16"`` where it begins with the
+        mark of that; None if it is none of them.
 
     Examples
     --------
     >>> sniff_encoding(["Kön".encode("cp1252")]), sniff_encoding(["Kön".encode("utf-8")])
     ('cp1252', 'utf-8')
     """
+    if pieces[0].startswith(WIDE_MARKS):
+        return "utf-16" if _is_wide(pieces[0]) else None
     if any(b"\0" in piece for piece in pieces):
         return None
     try:
@@ -233,6 +230,14 @@ def sniff_encoding(pieces: Sequence[bytes]) -> str | None:
     return "utf-8-sig" if pieces[0].startswith(codecs.BOM_UTF8) else "utf-8"
 
 
+def _is_wide(piece: bytes) -> bool:
+    """Tell whether the beginning of a file is text in UTF-16."""
+    try:
+        return "\0" not in codecs.getincrementaldecoder("utf-16")().decode(piece)
+    except UnicodeDecodeError:
+        return False
+
+
 def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProblem]]:
     """Look at each sheet of a workbook."""
     if start == LOCKED_MARK:
@@ -249,10 +254,12 @@ def _sample_excel(path: Path, start: bytes) -> tuple[list[Sample], list[FileProb
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
             try:
                 for sheet in book.worksheets[:_MAX_SHEETS]:
-                    cells = islice(sheet.iter_rows(values_only=True), MAX_ROWS + _MAX_ABOVE)
+                    cells = islice(sheet.iter_rows(values_only=True), MAX_ROWS + MAX_ABOVE)
                     rows = _write_cells(cells)
                     if any(map(any, rows)):
-                        found, wrong = _make_sample(path, rows, {"sheet": sheet.title})
+                        is_whole = len(rows) < MAX_ROWS
+                        settings = {"sheet": sheet.title}
+                        found, wrong = _make_sample(path, rows, settings, is_whole=is_whole)
                         samples += found
                         problems += wrong
             finally:
@@ -280,7 +287,7 @@ def _sample_parquet(path: Path) -> tuple[list[Sample], list[FileProblem]]:
     except (pa.ArrowException, OSError, ArithmeticError, UnicodeError):
         return [], [FileProblem(path, "not_parquet")]
     rows = [list(names), *_write_cells(zip(*columns, strict=True))]
-    return _make_sample(path, rows, {})
+    return _make_sample(path, rows, {}, is_whole=False)
 
 
 def _write_cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
@@ -289,34 +296,27 @@ def _write_cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
 
 
 def _make_sample(
-    path: Path, rows: list[list[str]], settings: dict[str, Any]
+    path: Path, rows: list[list[str]], settings: dict[str, Any], *, is_whole: bool
 ) -> tuple[list[Sample], list[FileProblem]]:
     """Return rows as a sample, or what is wrong with them."""
     sheet = settings.get("sheet")
-    n_above = _count_above(rows)
-    header = list(rows[n_above]) if rows else []
-    body = [row for row in rows[n_above + 1 :] if any(row)][:MAX_ROWS]
+    header, place = find_headings(rows)
+    body = [row for row in rows[place[-1] :] if any(row)]
     kind = _find_problem(header, body)
     if kind:
         return [], [FileProblem(path, kind, sheet)]
-    while not header[-1]:
-        header.pop()
-    names = [name or f"unnamed_{place}" for place, name in enumerate(header, start=1)]
+    n_below = count_below(body) if is_whole else 0
+    body = body[: len(body) - n_below][:MAX_ROWS]
+    names = merge_headings([header])
     cells = [(row + [""] * len(names))[: len(names)] for row in body]
     columns = {
         name: [row[place] for row in cells if row[place]] for place, name in enumerate(names)
     }
-    if n_above:
-        settings = settings | {"header_row": n_above + 1}
+    if place != [1]:
+        settings = settings | {"header_row": place[0] if len(place) == 1 else tuple(place)}
+    if n_below:
+        settings = settings | {"footer_rows": n_below}
     return [Sample(path, settings, columns, len(body))], []
-
-
-def _count_above(rows: list[list[str]]) -> int:
-    """Return how many rows stand above the headings: those with far fewer cells than most."""
-    counts = [sum(map(bool, row)) for row in rows[:_SNIFFED]]
-    usual = sorted(count for count in counts if count)
-    least = max(2.0, _ALIKE * usual[len(usual) // 2]) if usual else 2.0
-    return next((k for k, count in enumerate(counts[:_MAX_ABOVE]) if count >= least), 0)
 
 
 def _find_problem(header: list[str], body: list[list[str]]) -> str:
@@ -324,7 +324,7 @@ def _find_problem(header: list[str], body: list[list[str]]) -> str:
     named = [name for name in header if name]
     if not named and not body:
         return "empty"
-    if any(_is_datum(name) for name in named):
+    if any(is_datum(name) for name in named):
         return "no_header"
     if len(named) < 2:
         return "one_column"
@@ -333,11 +333,3 @@ def _find_problem(header: list[str], body: list[list[str]]) -> str:
     if len(named) > _MAX_COLUMNS:
         return "too_wide"
     return "" if body else "no_rows"
-
-
-def _is_datum(text: str) -> bool:
-    """Tell whether a text is what stands in a row, and not a heading."""
-    if is_personal_number(text) or find_kinds(text.encode("utf-8"), KnownIdentifiers([])):
-        return True
-    is_number = text.replace(",", "").replace(".", "").isdigit() and len(text) > 4
-    return is_number or any(find_days(text).values()) or not fold_name(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 import ibis
 
+from riskmodel.core.private_folders import PrivateFolder
 from riskmodel.core.schema import Table
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.findings import ContractFinding, raise_findings
@@ -102,7 +102,8 @@ def open_delivery(
     ------
     Delivery
         The extracts. The folder that holds them, readable by this user alone, goes away at
-        the end, also after an error.
+        the end, also after an error; what a killed process left goes away when the next one
+        begins.
 
     Raises
     ------
@@ -117,14 +118,9 @@ def open_delivery(
     if spec is None:
         yield Delivery()
         return
-    if temporary_folder is not None:
-        temporary_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix="riskmodel-", dir=temporary_folder, ignore_cleanup_errors=True
-    ) as name:
-        folder = Path(name)
-        staged = _stage(spec, folder, forbidden, lambda share: notify(0.8 * share))
-        yield _build(engine, spec, schemas, staged, folder)
+    with PrivateFolder(temporary_folder) as folder:
+        staged = _stage(spec, folder.path, forbidden, lambda share: notify(0.8 * share))
+        yield _build(engine, spec, schemas, staged, folder.path)
 
 
 def _stage(

@@ -159,6 +159,9 @@ SECURITY_MARKINGS = ("Ingen", "Sekretessmarkering", "Skyddad folkbokföring")
 SEXES = ("Man", "Kvinna", "Okänt")
 """The values of a person's sex."""
 
+GONE_STATUSES = ("Utvandrad", "Avliden")
+"""What is said of persons who are no pupils any longer, whatever their enrolments say."""
+
 TERMS = ("HT", "VT")
 """Autumn and spring term."""
 
@@ -169,7 +172,7 @@ ENUMERATIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("persons", "sex"): SEXES,
     ("persons", "securityMarking"): SECURITY_MARKINGS,
-    ("persons", "personStatus"): ("Aktiv", "Utvandrad", "Avliden"),
+    ("persons", "personStatus"): ("Aktiv", *GONE_STATUSES),
     ("persons", "enrolments.schoolType"): _SCHOOL_TYPES,
     ("groups", "groupType"): (
         "Undervisning", "Klass", "Mentor", "Provgrupp", "Schema", "Avdelning", "Personalgrupp",

@@ -11,6 +11,8 @@ MAX_CHARACTERS = 16 << 20
 """The longest single entity, or other value of a page, that is read."""
 
 _SPACE = " \t\n\r"
+_IN_NUMBERS = "+-.eE"
+_TAIL = len("e+") + 1
 
 
 class UnreadablePageError(Exception):
@@ -182,10 +184,18 @@ class _Text:
             except ValueError:
                 raise UnreadablePageError("json", "holds a number that is none") from None
             length = end - self._place
-            is_closed = self._buffer[end - 1] in '}]"'  # a number may go on in the next piece
-            if is_closed or end < len(self._buffer) or not self._read_more():
+            if not self._may_go_on(end) or not self._read_more():
                 self._place += length
                 return value
+
+    def _may_go_on(self, end: int) -> bool:
+        """Tell whether a number that was read up to a place may go on in the next piece."""
+        is_closed = self._buffer[end - 1] in '}]"'
+        return (
+            not is_closed
+            and not self._buffer[end : end + _TAIL].strip(_IN_NUMBERS)
+            and (len(self._buffer) - end < _TAIL)
+        )
 
     def _read_more(self) -> bool:
         """Read on, by as much as is still unread, so that a long value is tried few times."""

@@ -10,7 +10,7 @@ import ibis
 
 from riskmodel.core.schema import SECURITY_NONE
 from riskmodel.core.windows import is_before
-from riskmodel.ingest.ss12000.fields import SECURITY_MARKINGS, SEXES, TERMS
+from riskmodel.ingest.ss12000.fields import GONE_STATUSES, SECURITY_MARKINGS, SEXES, TERMS
 from riskmodel.ingest.ss12000.joins import join
 from riskmodel.ingest.ss12000.moments import (
     to_day,
@@ -175,7 +175,9 @@ def build_enrolments(entities: Entities, pupils: Pupils) -> Any:
     -------
     ibis.Table
         One row per enrolment. The class is the one on the enrolment's first day, so that a
-        later class is not known too early. `end_date` is the first day after.
+        later class is not known too early. `end_date` is the first day after. Of a person who
+        has died or emigrated no enrolment lasts longer than until the day on which the person
+        was modified last, and none begins on it or later: the standard gives no other day.
     """
     rows = _flat_enrolments(pupils)
     rows = _with_units(rows, "unit", entities)
@@ -191,21 +193,32 @@ def build_enrolments(entities: Entities, pupils: Pupils) -> Any:
         school_year=rows.schoolYear,
         programme=ibis.coalesce(rows.educationCode.strip().nullif(""), rows.programme),
         start_date=rows.startDate,
-        end_date=to_end_text(rows.endDate),
+        end_date=_find_end(rows),
         cancelled=rows.cancelled,
     )
+
+
+def _find_end(rows: Any) -> Any:
+    """Return the first day after each enrolment, the day a person was gone if that is earlier."""
+    is_cut = rows.endDate.isnull() | ~is_before(to_day(rows.endDate), rows.gone)
+    cut, end = rows.gone.strftime(_DATED), to_end_text(rows.endDate)
+    return ibis.ifelse(rows.gone.notnull() & is_cut, cut, end)
 
 
 def _flat_enrolments(pupils: Pupils) -> Any:
     """Return one row per enrolment with the pupil's identifiers."""
     persons = pupils.persons
-    rows = persons.select("id", enrolment=persons.enrolments.unnest())
+    is_gone = persons.personStatus.isin(GONE_STATUSES)
+    gone = ibis.ifelse(is_gone, to_day(persons.meta["modified"]), ibis.null("date"))
+    rows = persons.select("id", gone=gone, enrolment=persons.enrolments.unnest())
     rows = rows.filter(rows.enrolment.notnull())
-    rows = join(rows, pupils.identifiers, "inner", id="student")
+    has_begun = is_before(to_day(rows.enrolment["startDate"]), rows.gone).fill_null(True)
+    rows = join(rows.filter(has_begun), pupils.identifiers, "inner", id="student")
     fields = ("schoolYear", "schoolType", "startDate", "endDate", "cancelled", "educationCode")
     return rows.select(
         "student",
         "person_id",
+        "gone",
         unit=rows.enrolment["enroledAt"]["id"],
         programme=rows.enrolment["programme"]["id"],
         **{name: rows.enrolment[name] for name in fields},

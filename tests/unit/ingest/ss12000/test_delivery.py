@@ -282,6 +282,31 @@ def test_pages_may_be_split_over_files_and_folders(write, ingest, entities):
     assert frames["grades"]["subject"].tolist() == ["MAT"]
 
 
+@pytest.mark.parametrize("status", ["Avliden", "Utvandrad", "Aktiv", None])
+def test_who_has_died_or_emigrated_is_enrolled_no_longer(write, ingest, entities, status):
+    ends = [None, "2025-06-12", "2024-11-29", "2024-11-30", "2024-10-01"]
+    (enrolled,) = entities["persons"][0]["enrolments"]
+    entities["persons"][0] |= {
+        "personStatus": status,
+        "meta": {"modified": "2024-11-29T23:30:00Z"},  # the 30th in Sweden
+        "enrolments": [
+            *(enrolled | {"endDate": end} for end in ends),
+            enrolled | {"startDate": "2024-11-30", "endDate": None},
+        ],
+    }
+    frames, _ = ingest(write(entities))
+    rows = by_person(frames["enrolments"], ANNA)
+    found = [None if pd.isna(day) else str(day) for day in rows["end_date"]]
+    cut = "2024-11-30" if status in {"Avliden", "Utvandrad"} else None
+    if cut is None:
+        later = [None, None, "2025-06-13", "2024-11-30", "2024-12-01", "2024-10-02"]
+        assert sorted(map(str, found)) == sorted(map(str, later))
+    else:
+        assert sorted(found) == ["2024-10-02", cut, cut, cut, cut]
+    assert ANNA in set(frames["persons"]["person_id"])
+    assert len(by_person(frames["grades"], ANNA)) == 1
+
+
 def test_the_private_folder_goes_away_whatever_happens(write, engine, entities, tmp_path):
     spec, private = Ss12000Spec(path=write(entities)), tmp_path / "private"
     with (

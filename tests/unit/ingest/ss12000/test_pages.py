@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -43,55 +42,15 @@ def test_a_page_is_the_same_in_pieces_of_any_size(found, token, other, size, is_
     assert read([bare[start : start + size] for start in range(0, len(bare), size)])[0] == found
 
 
-BROKEN = {
-    "empty": b"",
-    "blank": b" \n ",
-    "truncated in an entity": b'{"data": [{"id": "198112189876',
-    "truncated between": b'{"data": [{"id": "198112189876"},',
-    "without an end": b'{"data": [{"id": "198112189876"}]',
-    "two documents": b'{"data": []}{"data": []}',
-    "no comma": b'{"data": [{"id": "198112189876"} {"id": "2"}]}',
-    "a trailing comma": b'{"data": [{"id": "198112189876"},]}',
-    "not UTF-8": '{"data": [{"id": "Åsa 198112189876"}]}'.encode("cp1252"),
-    "UTF-16": '{"data": [{"id": "198112189876"}]}'.encode("utf-16"),
-    "data is text": b'{"data": "198112189876"}',
-    "data is an object": b'{"data": {"id": "198112189876"}}',
-    "data is null": b'{"data": null}',
-    "no data": b'{"persons": [{"id": "198112189876"}]}',
-    "data of numbers": b'{"data": [198112189876]}',
-    "data of lists": b'{"data": [["198112189876"]]}',
-    "a number": b"198112189876",
-    "text": b'"198112189876"',
-    "NaN": b'{"data": [{"id": NaN}]}',
-    "a huge number": b'{"data": [{"id": 1' + b"9" * 5000 + b"}]}",
-    "a nesting bomb": b'{"data": [' + b'{"id":' * 200_000,
-    "a bomb of lists": b"[" * 1_000_000,
-    "a bomb beside": b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b', "data": []}',
-    "a control character": b'{"data": [{"id": "198112189876\x01"}]}',
-    "a NUL": b"\x00" * 4096,
-    "a token of numbers": b'{"data": [], "pageToken": 198112189876}',
-    "HTML": b"<html><body>198112189876</body></html>",
-}
-
-
-@pytest.mark.parametrize("name", BROKEN)
-def test_what_is_no_page_is_refused_without_quoting_it(name, write, engine, entities, tmp_path):
-    folder = write(entities)
-    (folder / "persons.json").write_bytes(BROKEN[name])
-    start = time.monotonic()
-    with (
-        pytest.raises(DataContractError) as caught,
-        open_delivery(engine, Ss12000Spec(path=folder), TABLES, temporary_folder=tmp_path / "p"),
-    ):
-        pass
-    assert time.monotonic() - start < 5
-    error = caught.value
-    assert "persons" in str(error)
-    assert "persons.json" in str(error)
-    while error is not None:
-        assert SECRET not in f"{error!r} {error}"
-        error = error.__cause__ or error.__context__
-    assert list((tmp_path / "p").iterdir()) == []
+@pytest.mark.parametrize("number", [0.0, 1.5, -2e-30, 1e300, 10, True, None])
+def test_a_number_may_be_cut_anywhere(number):
+    raw = json.dumps({"pageToken": None, "data": [{"n": number}], "last": number}).encode()
+    for place in range(1, len(raw)):
+        assert read([raw[:place], raw[place:]]) == ([{"n": number}], None)
+        assert read([raw[:place], raw[place : place + 1], raw[place + 1 :]])[0] == [{"n": number}]
+    for broken in (b"1e", b"1.", b"1e+", b"-"):
+        with pytest.raises(UnreadablePageError):
+            read([b'{"data": [], "last": ' + broken])
 
 
 def test_something_far_too_long_is_refused_in_bounded_memory(monkeypatch):
@@ -121,11 +80,7 @@ def save(folder, entities):
         ("attendances", {"attendanceMinutes": 10**30}, "attendances.attendanceMinutes"),
         ("attendances", {"isReported": "ja"}, "attendances.isReported"),
         ("attendances", {"student": SECRET}, "attendances.student"),
-        ("persons", {"id": int(SECRET)}, "persons.id"),
         ("persons", {"birthDate": {"year": 2009}}, "persons.birthDate"),
-        ("persons", {"enrolments": {"schoolType": "GR"}}, "persons.enrolments"),
-        ("persons", {"enrolments": [SECRET]}, "persons.enrolments"),
-        ("persons", {"sex": "\ud800"}, "persons.sex"),
     ],
 )
 def test_a_field_of_another_kind_breaks_the_contract(name, fields, said, write, engine, entities):
