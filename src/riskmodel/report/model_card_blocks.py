@@ -199,7 +199,7 @@ def calibration_blocks(
             "title": title,
             "explanation": t("model_card.calibration.explanation", outcome=past),
             "svg": draw_calibration(
-                [{"risk": group["mean_risk"], "observed": group["observed"]} for group in curve],
+                [{"risk": group["mean_risk"]} | _read_observed(group) for group in curve],
                 figure_id=f"calibration-{point}-chart",
                 title=title,
                 description=" ".join(
@@ -386,13 +386,18 @@ def _describe_capacity(capacity: Any, t: Texts) -> str:
     return t("model_card.model.capacity_share", share=share)
 
 
+def _read_observed(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the observed share of a group of a calibration curve, and its interval."""
+    return {name: group.get(name) for name in ("observed", "lower", "upper")}
+
+
 def _curve_row(number: int, group: Mapping[str, Any], t: Texts) -> dict[str, Any]:
     """Return one group of a calibration curve."""
     return {
         "label": str(number),
         "cells": [
             {"text": format_percent(group["mean_risk"], t.language, 1)},
-            {"text": format_percent(group["observed"], t.language, 1)},
+            describe_rate(_read_observed(group) | {"value": group["observed"]}, t),
             {"text": format_number(group["n"], t.language)},
         ],
     }

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,7 +13,6 @@ from riskmodel.privacy.disclosure import (
     round_count,
     show_count,
     show_share,
-    suppress_counts,
     suppress_small_groups,
 )
 
@@ -42,39 +38,10 @@ def feasible_range(constraints: np.ndarray, known: np.ndarray, cell: int) -> tup
     return ends[0], ends[1]
 
 
-def attack_table(table: pd.DataFrame, limit: int) -> list[tuple[int, int, int]]:
-    """Return the hidden cells and margins that the shown ones determine, or show to be small."""
-    result = suppress_counts(table, limit)
-    shown = np.full((table.shape[0] + 1, table.shape[1] + 1), -1.0)
-    shown[:-1, :-1] = result.counts.astype(float).fillna(-1).to_numpy()
-    shown[:-1, -1] = result.row_totals.astype(float).fillna(-1)
-    shown[-1, :-1] = result.column_totals.astype(float).fillna(-1)
-    shown[-1, -1] = -1 if result.total is None else result.total
-    unknown = {tuple(cell): k for k, cell in enumerate(np.argwhere(shown < 0).tolist())}
-    rows, known = [], []
-    for axis, size in ((0, shown.shape[0]), (1, shown.shape[1])):
-        for index in range(size):
-            line = [(index, k) if axis == 0 else (k, index) for k in range(shown.shape[1 - axis])]
-            equation, value = np.zeros(len(unknown)), 0.0
-            for cell in line:
-                sign = -1 if cell == line[-1] else 1
-                if cell in unknown:
-                    equation[unknown[cell]] = sign
-                else:
-                    value -= sign * shown[cell]
-            rows.append(equation)
-            known.append(value)
-    if not unknown:
-        return []
-    matrix, vector = np.array(rows), np.array(known)
-    ranges = {cell: feasible_range(matrix, vector, k) for cell, k in unknown.items()}
-    return [cell for cell, (low, high) in ranges.items() if high - low < 0.5 or high < limit - 0.5]
-
-
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=3), COUNT, max_size=7), LIMIT)
 @example({"a": 1, "b": 1, "c": 30}, 2)
 @example({str(i): 1 for i in range(10)}, 10)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
     result = suppress_small_groups(counts, limit=limit)
     assert list(result.counts) == list(counts)
@@ -90,75 +57,17 @@ def test_no_small_group_is_shown_nor_follows_from_the_total(counts, limit):
     known = result.total - sum(c for c in result.counts.values() if c is not None)
     assert known == sum(hidden)
     assert known == 0 or known >= limit
-    possible = [
-        values
-        for values in itertools.product(range(1, limit + 2), repeat=2)
-        if sum(values) <= known
-    ]
     if hidden:
-        assert len(hidden) >= 2
-        assert known > len(hidden)
-        assert len({first for first, _ in possible}) > 1 or known > 2 * (limit + 1)
-        assert known - (len(hidden) - 1) >= limit  # each may reach the limit
-
-
-@given(
-    st.integers(1, 4).flatmap(
-        lambda n: st.lists(st.lists(COUNT, min_size=n, max_size=n), min_size=1, max_size=4)
-    ),
-    LIMIT,
-)
-@example([[20, 3, 20], [3, 20, 20], [20, 20, 4]], 10)
-@example([[3, 20, 20, 20], [20, 3, 20, 20], [20, 20, 3, 20], [20, 20, 20, 3]], 10)
-@example([[1, 1], [1, 1]], 2)
-@example([[1, 1, 30, 1], [40, 1, 40, 5], [2, 20, 20, 1], [30, 5, 0, 20]], 2)  # a bug once
-@example([[5, 0], [0, 30]], 10)
-@settings(max_examples=60, deadline=None)
-def test_no_hidden_cell_of_a_table_is_determined(rows, limit):
-    table = pd.DataFrame(rows)
-    result = suppress_counts(table, limit)
-    flat = [*result.counts.to_numpy().ravel(), *result.row_totals, *result.column_totals]
-    assert not any(is_small(int(value), limit) for value in flat if not pd.isna(value))
-    assert attack_table(table, limit) == []
-    for shown, true, margin in (
-        *zip(result.counts.to_numpy(), table.to_numpy(), result.row_totals),
-        *zip(result.counts.to_numpy().T, table.to_numpy().T, result.column_totals),
-    ):
-        hidden_sum = true[pd.isna(shown)].sum()
-        assert pd.isna(margin) or hidden_sum == 0 or hidden_sum >= limit
+        equation = np.ones((1, len(hidden)))
+        for cell in range(len(hidden)):
+            low, high = feasible_range(equation, np.array([known]), cell)
+            assert low < high, "the total determines a hidden group"
+            assert high >= limit, "the total tells that a hidden group is small"
 
 
 def test_the_attack_finds_a_lone_hidden_cell():
     lone = np.array([[1.0]])
     assert feasible_range(lone, np.array([7.0]), 0) == (7, 7)
-
-
-def test_two_hidden_blocks_joined_by_one_cell_are_taken_apart():
-    # Every row and column has two hidden cells or none, yet the joining cell is determined.
-    table = pd.DataFrame(
-        [
-            [5, 5, 40, 40, 40],
-            [5, 5, 5, 40, 40],
-            [40, 40, 40, 5, 5],
-            [40, 40, 5, 5, 5],
-        ]
-    )
-    assert attack_table(table, 10) == []
-
-
-def test_shown_counts_are_the_true_ones_and_labels_stay():
-    table = pd.DataFrame([[50, 4], [60, 70]], index=["x", "y"], columns=["m", "k"])
-    result = suppress_counts(table)
-    assert result.total == 184
-    assert result.row_totals.to_dict() == {"x": 54, "y": 130}
-    assert result.column_totals.to_dict() == {"m": 110, "k": 74}
-    assert result.is_hidden("x", "k")
-    assert result.counts.isna().all(axis=None)
-
-
-def test_a_table_without_small_counts_is_untouched():
-    table = pd.DataFrame([[50, 0], [60, 70]])
-    assert suppress_counts(table).counts.to_numpy().tolist() == [[50, 0], [60, 70]]
 
 
 def test_the_smallest_other_group_protects_a_single_small_one():
@@ -191,7 +100,7 @@ def test_what_is_no_count_is_refused_without_showing_it(bad):
 
 def test_a_limit_below_two_is_refused():
     with pytest.raises(UsageError, match="limit"):
-        suppress_counts(pd.DataFrame([[1]]), 1)
+        suppress_small_groups({"a": 1}, limit=1)
 
 
 def test_two_groups_that_can_only_be_small_are_not_enough():
