@@ -33,7 +33,7 @@ def test_a_wrong_truth_is_not_covered():
 
 def test_distances_from_the_chances_are_those_of_very_many_pupils_and_not_of_few():
     truth = find_true_distances(LEVELS["15 %"], 50_000)
-    few, many = (make_sample(draw_pupils(6, count, LEVELS["15 %"])) for count in (6, 1500))
+    few, many = (make_sample(draw_pupils(6, count, LEVELS["15 %"])) for count in (6, 4000))
     index = [measure_calibration_index(one).value for one in (few, many)]
     reliability = [measure_brier_parts(one)[0].value for one in (few, many)]
     assert index[1] < 1.5 * truth["calibration_index"] < index[0]
