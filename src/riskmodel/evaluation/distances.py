@@ -127,7 +127,7 @@ def _find_main_direction(spread: FloatArray, weights: FloatArray) -> FloatArray:
     roots = np.sqrt(weights)
     scaled = spread * roots
     main = np.linalg.eigh(scaled.T @ scaled)[1][:, -1]
-    return np.divide(main, roots, out=np.zeros(len(main)), where=roots > 0)
+    return np.asarray(np.divide(main, roots, out=np.zeros(len(main)), where=roots > 0))
 
 
 def _find_factor(find_share: Callable[[float], float], share: float) -> float:

@@ -137,6 +137,7 @@ def candidate_blocks(
         if chosen is not None:
             blocks.append({"kind": "text", "text": _describe_choice(chosen, trained, t)})
         blocks.append({"kind": "text", "text": _describe_cost(entry.get("comparison") or {}, t)})
+        blocks += _describe_test(entry["models"].get(chosen) or {}, t)
         tested = ", ".join(entry.get("cohorts") or ())
         capacity = _describe_capacity(evaluation.get("capacity"), t)
         for kind, measures in (("ranking", _RANKING), ("fit", _CALIBRATION)):
@@ -374,6 +375,20 @@ def _describe_cost(comparison: Mapping[str, Any], t: Texts) -> str:
         return t("model_card.model.cost_unknown", reason=reason)
     cell = describe_value(figure, t, digits=3)
     return t("model_card.model.cost", difference=cell["text"], ends=cell.get("range", ""))
+
+
+def _describe_test(measured: Mapping[str, Any], t: Texts) -> list[Block]:
+    """Return how many pupils the chosen model was tested on, if that may be shown."""
+    rate = (measured.get("metrics") or {}).get("base_rate") or {}
+    if measured.get("n") is None or rate.get("value") is None:
+        return []
+    text = t(
+        "model_card.model.test_pupils",
+        count=format_number(measured["n"], t.language),
+        schools=format_number(measured["n_clusters"], t.language),
+        share=format_percent(rate["value"], t.language, 1),
+    )
+    return [{"kind": "text", "text": text}]
 
 
 def _describe_capacity(capacity: Any, t: Texts) -> str:
