@@ -6,15 +6,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
-from sklearn.metrics import brier_score_loss, log_loss
+from scipy.special import logit
+from sklearn.metrics import brier_score_loss
 
+from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.intervals import make_interval, make_wide_interval
+from riskmodel.evaluation.logistic_fit import LogisticFit, fit_logistic
 from riskmodel.evaluation.sample import Sample, leave_out
+from riskmodel.models.calibration import find_losses
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 _SMALLEST_RISK = 1e-12
-_MOST_STEPS = 50
+
+EQUAL_RISKS = "not defined: all risks are equal"
+SEPARATED = "not defined: the risks separate the pupils with the outcome from all others"
+"""Why there is no calibration line."""
 
 
 def measure_base_rate(sample: Sample) -> tuple[float, FloatArray]:
@@ -70,14 +78,13 @@ def measure_log_loss(sample: Sample) -> tuple[float, FloatArray]:
     Returns
     -------
     value : float
-        In nats, at least 0, lower is better.
+        In nats, at least 0, lower is better; the same losses as those that the models are
+        chosen by.
     without : numpy.ndarray of float, shape (n_units,)
         The same without each unit.
     """
-    risk = clip_risk(sample.known_risk)
-    losses = -np.log(np.where(sample.known_label == 1, risk, 1 - risk))
-    value = log_loss(sample.known_label, risk, labels=[0, 1])
-    return float(value), _mean_without(sample, losses)
+    losses = find_losses(sample.known_risk, sample.known_label)
+    return float(losses.mean()), _mean_without(sample, losses)
 
 
 def _mean_without(sample: Sample, values: FloatArray) -> FloatArray:
@@ -101,87 +108,119 @@ def clip_risk(risk: FloatArray) -> FloatArray:
     return np.clip(risk, _SMALLEST_RISK, 1 - _SMALLEST_RISK)
 
 
-def measure_calibration_line(
-    sample: Sample,
-) -> tuple[tuple[float, FloatArray], tuple[float, FloatArray]]:
-    """Measure the slope and the intercept of the calibration line.
+def find_line_reason(sample: Sample) -> str | None:
+    """Return why there is no calibration line, if there is none.
 
     Parameters
     ----------
     sample : Sample
-        With both classes and at least two different risks.
+        With both classes.
 
     Returns
     -------
-    slope : tuple of float and numpy.ndarray of float, shape (n_units,)
-        Of the log-odds of the outcome on those of the risk, and the same without each unit.
-        1 is right; below 1 the risks are too extreme.
-    intercept : tuple of float and numpy.ndarray of float, shape (n_units,)
-        What is to be added to the log-odds of the risk, its slope held at 1, and the same
-        without each unit. 0 is right; below 0 the risks are too high overall.
+    str or None
+        The reason: all risks are equal, or every pupil with the outcome has at least the risk
+        of every pupil without it, or at most. Then no slope is the most likely one.
 
-    Notes
-    -----
-    The values without a unit are one Newton step from the fit to all rows.
+    References
+    ----------
+    Albert, A. and Anderson, J. A. (1984). On the existence of maximum likelihood estimates in
+    logistic regression models. Biometrika 71, 1-10.
+    """
+    risk = clip_risk(sample.known_risk)
+    if np.ptp(risk) == 0:
+        return EQUAL_RISKS
+    having, lacking = risk[sample.known_label == 1], risk[sample.known_label == 0]
+    if having.min() >= lacking.max() or having.max() <= lacking.min():
+        return SEPARATED
+    return None
+
+
+def fit_calibration_line(sample: Sample) -> LogisticFit:
+    """Fit the log-odds of the outcome as a line in those of the risk.
+
+    Parameters
+    ----------
+    sample : Sample
+        For which `find_line_reason` finds no reason against it.
+
+    Returns
+    -------
+    LogisticFit
+        Its coefficients are the line's level and its slope. A slope of 1 is right; below 1 the
+        risks are too extreme.
+
+    References
+    ----------
+    Cox, D. R. (1958). Two further applications of a model for binary regression. Biometrika
+    45, 562-565.
+    Van Calster, B. et al. (2019). Calibration: the Achilles heel of predictive analytics.
+    BMC Medicine 17, 230.
+    """
+    log_odds = logit(clip_risk(sample.known_risk))
+    line = np.column_stack([np.ones(len(log_odds)), log_odds])
+    return fit_logistic(sample, line, np.zeros(len(log_odds)))
+
+
+def measure_calibration_intercept(sample: Sample) -> tuple[float, FloatArray]:
+    """Measure calibration in the large.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+
+    Returns
+    -------
+    value : float
+        What is to be added to the log-odds of the risk, its slope held at 1. 0 is right; below
+        0 the risks are too high overall.
+    without : numpy.ndarray of float, shape (n_units,)
+        The same without each unit, one Newton step from the fit to all rows.
 
     References
     ----------
     Van Calster, B. et al. (2019). Calibration: the Achilles heel of predictive analytics.
     BMC Medicine 17, 230.
     """
-    risk = clip_risk(sample.known_risk)
-    log_odds = logit(risk)
-    ones = np.ones((len(risk), 1))
-    line = np.column_stack([ones, log_odds])
-    both, both_without = fit_logistic(sample, line, np.zeros(len(risk)))
-    level, level_without = fit_logistic(sample, ones, log_odds)
-    return (float(both[1]), both_without[:, 1]), (float(level[0]), level_without[:, 0])
+    log_odds = logit(clip_risk(sample.known_risk))
+    fit = fit_logistic(sample, np.ones((len(log_odds), 1)), log_odds)
+    return float(fit.coefficients[0]), fit.leave_out(sample)[:, 0]
 
 
-def fit_logistic(
-    sample: Sample, design: FloatArray, offset: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Fit a logistic regression by Newton's method, and without each unit by one step.
+def estimate_line(sample: Sample, level: float) -> dict[str, Estimate]:
+    """Return slope and intercept of the calibration line with their intervals.
 
     Parameters
     ----------
     sample : Sample
         With both classes.
-    design : numpy.ndarray of float, shape (rows with a label, n_columns)
-        The columns.
-    offset : numpy.ndarray of float, shape (rows with a label,)
-        Log-odds that are added as they are.
+    level : float
+        Of the intervals.
 
     Returns
     -------
-    coefficients : numpy.ndarray of float, shape (n_columns,)
-        Of all rows.
-    without : numpy.ndarray of float, shape (n_units, n_columns)
-        Without each unit.
+    dict of str to Estimate
+        `calibration_slope`, the wider of two intervals (see `make_wide_interval`), and
+        `calibration_intercept`, which equal risks have too.
     """
-    label = sample.known_label
-    coefficients = np.zeros(design.shape[1])
-    for _ in range(_MOST_STEPS):
-        fitted = expit(design @ coefficients + offset)
-        weighted = design * (fitted * (1 - fitted))[:, np.newaxis]
-        step = np.linalg.lstsq(design.T @ weighted, design.T @ (label - fitted), rcond=None)[0]
-        coefficients = coefficients + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
-            break
-    residual = design * (label - fitted)[:, np.newaxis]
-    gradients = np.column_stack([sample.add_up(column) for column in residual.T])
-    products = [[sample.add_up(a * b) for b in weighted.T] for a in design.T]
-    rest = (design.T @ weighted)[:, :, np.newaxis] - np.array(products)
-    without = np.full(gradients.shape, np.nan)
-    for unit in range(sample.n_units):
-        if np.linalg.cond(rest[:, :, unit]) < 1e12:
-            step = np.linalg.solve(rest[:, :, unit], gradients[unit])
-            without[unit] = coefficients - step
-    return coefficients, without
+    value, without = measure_calibration_intercept(sample)
+    intercept = make_interval(value, without, sample, level=level, scale="identity")
+    if (reason := find_line_reason(sample)) is not None:
+        slope = Estimate.unknown(reason)
+    else:
+        line = fit_calibration_line(sample)
+        slope = make_wide_interval(
+            lambda units: (float(line.coefficients[1]), line.leave_out(units)[:, 1]),
+            sample,
+            level=level,
+            scale="identity",
+        )
+    return {"calibration_slope": slope, "calibration_intercept": intercept}
 
 
 def find_calibration_curve(
-    sample: Sample, *, n_groups: int, minimum_count: int
+    sample: Sample, *, n_groups: int, minimum_count: int, level: float
 ) -> list[dict[str, Any]]:
     """Return mean risk and observed share by groups of rising risk.
 
@@ -194,12 +233,15 @@ def find_calibration_curve(
     minimum_count : int
         The fewest pupils with, and without, the outcome in a group; a group without a
         single one of either merges too.
+    level : float
+        Of the intervals.
 
     Returns
     -------
     list of dict
-        `mean_risk`, `observed` and `n` of each group, the lowest risks first; empty if there
-        would be fewer than two groups. Equal risks are never split.
+        `mean_risk`, `observed`, `lower`, `upper` and `n` of each group, the lowest risks first;
+        empty if there would be fewer than two groups. Equal risks are never split. The interval
+        is that of the observed share; null where all of a group are in one school.
     """
     order = np.argsort(sample.known_risk, kind="stable")
     risk, label = sample.known_risk[order], sample.known_label[order]
@@ -213,14 +255,24 @@ def find_calibration_curve(
     if len(groups) < 2:
         return []
     groups[-1] = slice(groups[-1].start, len(risk))
-    return [
-        {
-            "mean_risk": float(risk[group].mean()),
-            "observed": float(label[group].mean()),
-            "n": int(group.stop - group.start),
-        }
-        for group in groups
-    ]
+    return [_describe_group(sample, order[group], level) for group in groups]
+
+
+def _describe_group(sample: Sample, members: IntArray, level: float) -> dict[str, Any]:
+    """Return one group of the calibration curve."""
+    inside = np.zeros(len(sample.known_label))
+    inside[members] = 1.0
+    having = inside * sample.known_label
+    observed = float(sample.known_label[members].mean())
+    without = leave_out(sample.add_up(having), sample.add_up(inside))
+    figure = make_interval(observed, without, sample, level=level, scale="logit")
+    return {
+        "mean_risk": float(sample.known_risk[members].mean()),
+        "observed": observed,
+        "lower": figure.lower,
+        "upper": figure.upper,
+        "n": len(members),
+    }
 
 
 def _find_edges(risk: FloatArray, n_groups: int) -> list[int]:

@@ -42,6 +42,22 @@ def describe_units(sample: Sample) -> str:
     )
 
 
+def describe_few_cases(fewest: int) -> str:
+    """Return why so few pupils have no interval.
+
+    Parameters
+    ----------
+    fewest : int
+        How many with, and without, the outcome it takes.
+
+    Returns
+    -------
+    str
+        The reason.
+    """
+    return f"no interval: fewer than {fewest} pupils with, or without, the outcome"
+
+
 def make_interval(
     value: float, without: FloatArray, sample: Sample, *, level: float, scale: Scale
 ) -> Estimate:
@@ -77,9 +93,8 @@ def make_interval(
     Cameron, A. C. and Miller, D. L. (2015). A practitioner's guide to cluster-robust
     inference. Journal of Human Resources 50, 317-372.
     """
-    if np.isnan(without).any() or sample.n_units < 2:
-        unit = "school" if sample.is_clustered else "group of pupils"
-        return Estimate(value, reason=f"no interval: not defined without one {unit}")
+    if (reason := find_gap(without, sample)) is not None:
+        return Estimate(value, reason=reason)
     if (scale == "logit" and not 0 < value < 1) or (scale == "log" and value <= 0):
         return Estimate(value, reason="no interval: the value is at the end of its range")
     n_units = sample.n_units
@@ -88,6 +103,27 @@ def make_interval(
     method = f"{describe_units(sample)}, t({n_units - 1}), {scale} scale"
     lower, upper = _spread(value, error * quantile, scale)
     return Estimate(value, lower, upper, method)
+
+
+def find_gap(without: FloatArray, sample: Sample) -> str | None:
+    """Return why there is no jackknife interval, if a value without some unit is not defined.
+
+    Parameters
+    ----------
+    without : numpy.ndarray of float, shape (n_units, ...)
+        What was measured without each unit; NaN where it is not defined.
+    sample : Sample
+        With its units.
+
+    Returns
+    -------
+    str or None
+        The reason.
+    """
+    if sample.n_units >= 2 and not np.isnan(without).any():
+        return None
+    unit = "school" if sample.is_clustered else "group of pupils"
+    return f"no interval: not defined without one {unit}"
 
 
 def make_wide_interval(
@@ -163,8 +199,7 @@ def make_ranking_interval(
         the outcome.
     """
     if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
-        reason = f"no interval: fewer than {FEWEST_CASES} pupils with, or without, the outcome"
-        return Estimate(value, reason=reason)
+        return Estimate(value, reason=describe_few_cases(FEWEST_CASES))
     return make_interval(value, without, sample, level=level, scale=scale)
 
 

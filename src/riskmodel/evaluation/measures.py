@@ -9,14 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskmodel.evaluation.brier_parts import measure_brier_parts, measure_calibration_index
+from riskmodel.evaluation.brier_parts import (
+    describe_uncertainty,
+    measure_brier_parts,
+    measure_calibration_index,
+)
 from riskmodel.evaluation.calibration import (
+    estimate_line,
     find_calibration_curve,
     measure_base_rate,
     measure_brier,
-    measure_calibration_line,
     measure_log_loss,
 )
+from riskmodel.evaluation.distances import make_distance_interval
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import (
     Scale,
@@ -28,7 +33,7 @@ from riskmodel.evaluation.intervals import (
 from riskmodel.evaluation.ranking import (
     CapacityCounts,
     count_at_capacity,
-    measure_auc,
+    estimate_auc,
     measure_average_precision,
 )
 from riskmodel.evaluation.result import METRICS, ModelEvaluation
@@ -72,7 +77,7 @@ def measure_model(
         sizes = _measure_at_shares(sample, spec)
         decisions = find_decision_curve(sample, level=spec.level, minimum_count=spec.minimum_count)
         curve = find_calibration_curve(
-            sample, n_groups=spec.curve_groups, minimum_count=spec.minimum_count
+            sample, n_groups=spec.curve_groups, minimum_count=spec.minimum_count, level=spec.level
         )
     return ModelEvaluation(
         point=point,
@@ -128,38 +133,26 @@ def find_reason(sample: Sample, spec: EvaluationSpec) -> str | None:
 
 def _measure(sample: Sample, capacity: int, spec: EvaluationSpec) -> Iterator[tuple[str, Estimate]]:
     """Yield the measures of a sample with both classes by name."""
-    auc = measure_auc(sample)
-    yield "auc", make_ranking_interval(*auc, sample, level=spec.level, scale="logit")
+    yield "auc", estimate_auc(sample, spec.level)
     yield (
         "average_precision",
         make_wide_interval(measure_average_precision, sample, level=spec.level, scale="logit"),
     )
+    base_rate = make_interval(*measure_base_rate(sample), sample, level=spec.level, scale="logit")
+    yield "base_rate", base_rate
+    yield "uncertainty", describe_uncertainty(base_rate)
+    reliability, resolution = measure_brier_parts(sample)
+    yield "reliability", make_distance_interval(reliability, sample, level=spec.level)
     plain: dict[str, tuple[tuple[float, FloatArray], Scale]] = {
-        "base_rate": (measure_base_rate(sample), "logit"),
         "brier": (measure_brier(sample), "logit"),
         "log_loss": (measure_log_loss(sample), "log"),
+        "resolution": (resolution, "log"),
     }
-    for name, part in measure_brier_parts(sample).items():
-        plain[name] = (part, "identity" if name == "uncertainty" else "log")
-    if np.ptp(sample.known_risk) > 0:
-        yield (
-            "calibration_slope",
-            make_wide_interval(
-                lambda rows: measure_calibration_line(rows)[0],
-                sample,
-                level=spec.level,
-                scale="identity",
-            ),
-        )
-        plain |= {
-            "calibration_intercept": (measure_calibration_line(sample)[1], "identity"),
-            "calibration_index": (measure_calibration_index(sample), "log"),
-        }
-    else:
-        for name in ("calibration_slope", "calibration_intercept", "calibration_index"):
-            yield name, Estimate.unknown("not defined: all risks are equal")
     for name, ((value, without), scale) in plain.items():
         yield name, make_interval(value, without, sample, level=spec.level, scale=scale)
+    yield from estimate_line(sample, spec.level).items()
+    index = measure_calibration_index(sample)
+    yield "calibration_index", make_distance_interval(index, sample, level=spec.level)
     yield from _measure_at_capacity(sample, capacity, spec)
     yield from _measure_within_schools(sample, capacity, spec)
 

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score
 
+from riskmodel.evaluation.estimate import Estimate
+from riskmodel.evaluation.intervals import make_ranking_interval
 from riskmodel.evaluation.sample import Sample
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,6 +42,25 @@ def measure_auc(sample: Sample) -> tuple[float, FloatArray]:
     return measure_weighted_auc(
         sample.known_risk, positive, 1 - positive, sample.known_unit, sample.n_units
     )
+
+
+def estimate_auc(sample: Sample, level: float) -> Estimate:
+    """Return the area under the curve with its interval.
+
+    Parameters
+    ----------
+    sample : Sample
+        With both classes.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+        Without an interval where too few pupils have, or have not, the outcome.
+    """
+    value, without = measure_auc(sample)
+    return make_ranking_interval(value, without, sample, level=level, scale="logit")
 
 
 def measure_weighted_auc(

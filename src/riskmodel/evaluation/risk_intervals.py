@@ -10,7 +10,11 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from riskmodel.evaluation.calibration import clip_risk, fit_logistic
+from riskmodel.evaluation.calibration import (
+    clip_risk,
+    find_line_reason,
+    fit_calibration_line,
+)
 from riskmodel.evaluation.intervals import describe_units
 from riskmodel.evaluation.sample import make_sample
 
@@ -79,11 +83,10 @@ def find_risk_intervals(
         return _no_intervals(
             len(risk), f"fewer than {minimum_count} earlier pupils with, or without, the outcome"
         )
-    log_odds = logit(clip_risk(sample.known_risk))
-    if np.ptp(log_odds) == 0:
-        return _no_intervals(len(risk), "all earlier pupils had the same risk")
-    line = np.column_stack([np.ones(len(log_odds)), log_odds])
-    coefficients, without = fit_logistic(sample, line, np.zeros(len(log_odds)))
+    if (no_line := find_line_reason(sample)) is not None:
+        return _no_intervals(len(risk), no_line)
+    line = fit_calibration_line(sample)
+    coefficients, without = line.coefficients, line.leave_out(sample)
     if np.isnan(without).any():
         return _no_intervals(len(risk), "the calibration line rests on one school")
     design = np.column_stack([np.ones(len(risk)), logit(clip_risk(np.asarray(risk)))])

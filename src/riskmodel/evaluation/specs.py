@@ -9,6 +9,29 @@ from pydantic import Field, StrictFloat, StrictInt, field_validator
 from riskmodel.core.spec import Spec
 
 
+def count_places(share: float, n_rows: int) -> int:
+    """Return how many places a share of some pupils is.
+
+    Parameters
+    ----------
+    share : float
+        In [0, 1].
+    n_rows : int
+        All pupils.
+
+    Returns
+    -------
+    int
+        Rounded down. A share such as .15 has no exact form: of 100 pupils it is still 15.
+
+    Examples
+    --------
+    >>> count_places(0.15, 100), count_places(0.15, 99)
+    (15, 14)
+    """
+    return int(share * n_rows + 1e-9)
+
+
 class EvaluationSpec(Spec):
     """At which capacity and level the risks are measured.
 
@@ -55,5 +78,4 @@ class EvaluationSpec(Spec):
         """
         if isinstance(self.capacity, int):
             return min(self.capacity, n_rows)
-        # A share such as .15 has no exact form: .15 * 100 must still be 15, not 14.
-        return int(self.capacity * n_rows + 1e-9)
+        return count_places(self.capacity, n_rows)

@@ -13,6 +13,7 @@ from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_difference, make_interval
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import Sample, leave_out, make_sample
+from riskmodel.evaluation.specs import count_places
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -138,7 +139,7 @@ def measure_churn(
     both = before[[*keys, "risk"]].merge(
         after[[*keys, "school_unit", "risk"]], on=keys, suffixes=("_before", "_after")
     )
-    size = int(capacity * len(both) + 1e-9)
+    size = count_places(capacity, len(both))
     if size == 0:
         return {"share_new": Estimate.unknown("not defined: the list is empty").to_dict()}
     listed = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,22 +12,30 @@ from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import make_interval
 from riskmodel.evaluation.ranking import CapacityCounts, count_at_capacity
 from riskmodel.evaluation.sample import Sample, leave_out
+from riskmodel.evaluation.specs import count_places
 
 FloatArray = npt.NDArray[np.float64]
 
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Risks from which a pupil is met, for the decision curve."""
 
+NOBODY_MET = "no interval: nobody has such a risk"
+"""Why a net benefit of 0 is not known to be 0."""
 
-def measure_net_benefit(sample: Sample, threshold: float) -> tuple[float, FloatArray]:
-    """Measure the net benefit of meeting those from a risk on.
+
+def measure_worth(
+    sample: Sample, met: npt.NDArray[np.bool_], threshold: float
+) -> tuple[float, FloatArray]:
+    """Measure the net benefit of meeting some pupils.
 
     Parameters
     ----------
     sample : Sample
         With at least one known label.
+    met : numpy.ndarray of bool, shape (rows with a label,)
+        Who is met.
     threshold : float
-        In (0, 1): who would meet this many in 1 without the outcome to reach the others.
+        In (0, 1): the odds of it weigh a meeting in vain against one that is not.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def measure_net_benefit(sample: Sample, threshold: float) -> tuple[float, FloatA
     evaluating prediction models. Medical Decision Making 26, 565-574.
     """
     odds = threshold / (1 - threshold)
-    worth = np.where(sample.known_label == 1, 1.0, -odds) * (sample.known_risk >= threshold)
+    worth = np.where(sample.known_label == 1, 1.0, -odds) * met
     sizes = sample.add_up(np.ones(len(worth)))
     return float(worth.mean()), leave_out(sample.add_up(worth), sizes)
 
@@ -72,7 +79,7 @@ def find_decision_curve(
     """
     points: list[dict[str, Any]] = []
     shown: list[npt.NDArray[np.int64]] = []
-    everyone = replace(sample, risk=np.ones_like(sample.risk))
+    everyone = np.ones(len(sample.known_risk), dtype=bool)
     for threshold in THRESHOLDS:
         met = sample.known_risk >= threshold
         cells = np.bincount(met * 2 + (sample.known_label == 1), minlength=4)
@@ -81,9 +88,11 @@ def find_decision_curve(
             continue
         shown.append(cells)
         point: dict[str, Any] = {"threshold": threshold}
-        for name, who in (("net_benefit", sample), ("meet_everyone", everyone)):
-            value, without = measure_net_benefit(who, threshold)
+        for name, who in (("net_benefit", met), ("meet_everyone", everyone)):
+            value, without = measure_worth(sample, who, threshold)
             figure = make_interval(value, without, sample, level=level, scale="identity")
+            if not who.any():
+                figure = Estimate(value, reason=NOBODY_MET)
             point[name] = figure.to_dict()
         points.append(point)
     return points
@@ -133,5 +142,5 @@ def count_at_shares(
         The share, how many pupils that is (rounded down), and what they are.
     """
     n_rows = len(sample.risk)
-    sizes = [(share, int(share * n_rows + 1e-9)) for share in shares]
+    sizes = [(share, count_places(share, n_rows)) for share in shares]
     return [(share, size, count_at_capacity(sample, size)) for share, size in sizes if size > 0]

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from riskmodel.evaluation.specs import count_places
+
 IntArray = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.float64]
 
@@ -175,7 +177,7 @@ def flag_pupils(
         return np.asarray(risk >= threshold)
     assert capacity is not None
     is_share = isinstance(capacity, float) and capacity <= 1
-    n_flagged = int(capacity * len(risk) + 1e-9) if is_share else int(capacity)
+    n_flagged = count_places(capacity, len(risk)) if is_share else int(capacity)
     flagged = np.zeros(len(risk), dtype=bool)
     flagged[np.argsort(-risk, kind="stable")[:n_flagged]] = True
     return flagged

@@ -9,15 +9,16 @@ import numpy.typing as npt
 
 from riskmodel.core.randomness import make_generator
 from riskmodel.evaluation.calibration import (
+    estimate_line,
     find_calibration_curve,
     measure_brier,
-    measure_calibration_line,
 )
-from riskmodel.evaluation.intervals import Scale, make_interval
-from riskmodel.evaluation.ranking import measure_auc
+from riskmodel.evaluation.intervals import make_interval
+from riskmodel.evaluation.ranking import estimate_auc
 from riskmodel.evaluation.sample import INDEPENDENT_GROUPS, MINIMUM_CLUSTERS, Sample
+from riskmodel.evaluation.utility import measure_worth
 from riskmodel.fairness.context import AuditContext, AuditedRows
-from riskmodel.fairness.groups import Counts, renumber
+from riskmodel.fairness.groups import renumber
 from riskmodel.fairness.measures import NO_NEGATIVES, NO_POSITIVES
 from riskmodel.privacy.disclosure import SUPPRESSED
 
@@ -28,6 +29,9 @@ SCORES = ("auc", "brier", "calibration_slope", "calibration_intercept", "net_ben
 
 NO_SPREAD = "no_spread"
 """The reason where all risks of a group are equal."""
+
+SEPARATED = "separated"
+"""The reason where the risks separate a group's outcomes, so that no slope is the likeliest."""
 
 _N_BANDS = 10
 
@@ -84,17 +88,18 @@ def describe_curve(context: AuditContext, number: int) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        `mean_risk`, `observed` and `n` of up to 10 bands, each with at least the minimum
-        count of pupils with, and without, the outcome, so that no part of the group's counts
-        is small; empty where the group may not be shown or is too small for two bands.
+        `mean_risk`, `observed`, `lower`, `upper` and `n` of up to 10 bands, each with at least the
+        minimum count of pupils with, and without, the outcome, so that no part of the group's
+        counts is small; empty where the group may not be shown or is too small for two bands.
     """
     if context.hidden["positives"][number]:
         return []
     sample = make_group_sample(context.rows, select_group(context, number))
     if not sample.has_both_classes:
         return []
+    spec = context.spec
     return find_calibration_curve(
-        sample, n_groups=_N_BANDS, minimum_count=context.spec.minimum_count
+        sample, n_groups=_N_BANDS, minimum_count=spec.minimum_count, level=spec.level
     )
 
 
@@ -172,17 +177,11 @@ def _measure_group(
         reason = NO_NEGATIVES if sample.n_positive else NO_POSITIVES
         found = {key: {"value": None, "reason": reason} for key in SCORES}
     else:
-        measured: dict[str, tuple[tuple[float, Counts], Scale]] = {
-            "auc": (measure_auc(sample), "logit"),
-        }
-        if np.ptp(sample.known_risk) > 0:
-            slope, intercept = measure_calibration_line(sample)
-            measured["calibration_slope"] = (slope, "identity")
-            measured["calibration_intercept"] = (intercept, "identity")
-        found = {key: {"value": None, "reason": NO_SPREAD} for key in SCORES}
-        found |= {
-            name: make_interval(value, without, sample, level=level, scale=scale).to_dict()
-            for name, ((value, without), scale) in measured.items()
+        figures = {"auc": estimate_auc(sample, level)} | estimate_line(sample, level)
+        no_line = NO_SPREAD if np.ptp(sample.known_risk) == 0 else SEPARATED
+        found = {
+            name: {"value": None, "reason": no_line} if one.value is None else one.to_dict()
+            for name, one in figures.items()
         }
     value, without = measure_brier(sample)
     found["brier"] = make_interval(value, without, sample, level=level, scale="logit").to_dict()
@@ -196,10 +195,5 @@ def _find_net_benefit(
     """Return found pupils less false alarms at the odds of the threshold, per pupil."""
     if threshold is None or threshold >= 1:
         return {"value": None, "reason": "nobody_flagged"}
-    odds = threshold / (1 - threshold)
-    gains = np.where(is_flagged, np.where(sample.label == 1, 1.0, -odds), 0.0)
-    total, n = gains.sum(), len(gains)
-    left = n - sample.add_up(np.ones(n))
-    without = np.full(sample.n_units, np.nan)
-    np.divide(total - sample.add_up(gains), left, out=without, where=left > 0)
-    return make_interval(total / n, without, sample, level=level, scale="identity").to_dict()
+    value, without = measure_worth(sample, is_flagged, threshold)
+    return make_interval(value, without, sample, level=level, scale="identity").to_dict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import pandas as pd
 from riskmodel.cohort.specs import TemporalSplit
 from riskmodel.core.files import read_json
 from riskmodel.core.randomness import derive_seed
+from riskmodel.evaluation.label_modes import fill_labels
 from riskmodel.fairness.groups import make_groupings
 from riskmodel.fairness.refits import ARMS, find_proxies
 from riskmodel.models.folds import assign_folds
 from riskmodel.models.mitigated import fit_mitigated
-from riskmodel.models.specs import ModelSpec
+from riskmodel.models.specs import ModelSpec, VariantsSpec
 from riskmodel.models.training import train_candidates
 from riskmodel.models.transfer import (
     predict_unseen,
@@ -24,7 +26,14 @@ from riskmodel.models.transfer import (
 )
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.runner import StageContext
-from riskmodel.pipeline.tables import KEYS, ModellingTable, read_attributes, read_modelling_table
+from riskmodel.pipeline.tables import (
+    KEYS,
+    ModellingTable,
+    find_groups,
+    read_attributes,
+    read_modelling_table,
+)
+from riskmodel.pipeline.training import derive_training_seed, find_training_rows
 
 FAMILY = "logistic"
 """Fitted in seconds; all models that are compared are of this family."""
@@ -58,6 +67,8 @@ def fit_with_other_inputs(
     table, attributes, training = _read_training(context, point)
     names = list(attributes.columns)
     is_temporal = isinstance(config.split, TemporalSplit)
+    if is_temporal:
+        training = find_training_rows(config, table.labels)
     proxies = find_proxies(table.inputs[training], attributes[training])
     dummies = pd.get_dummies(attributes.astype("str"), prefix_sep="=", dtype=float)
     own = [name for name in table.inputs.columns if name not in dummies.columns]
@@ -69,19 +80,48 @@ def fit_with_other_inputs(
     allowed = {name: config.models.sensitive_inputs for name in inputs}
     allowed[ARMS[0]] = tuple(names)
     order = _find_rows(table.labels, predictions)
+    trained = read_json(context.folder.require(artifacts.TRAINING, made_by="train"))
+    variants = trained["points"][point]["variants"]
     risks = {}
     if is_temporal and FAMILY in config.models.candidates:
         risks[BASE] = _read_trained(context, predictions, point)
     for name, frame in inputs.items():
         if name in risks:
             continue
-        spec = ModelSpec(
-            candidates=(FAMILY,), folds=_FOLDS, sensitive_inputs=allowed[name],
-            calibration=config.models.calibration,
-        )  # fmt: skip
+        spec = make_arm_spec(config.models, variants, allowed[name])
         fitted = ModellingTable(table.labels, frame, table.infos)
-        risks[name] = _fit(context, fitted, training, spec, is_temporal=is_temporal)[order]
+        risks[name] = _fit(context, fitted, training, spec, point)[order]
     return risks, proxies
+
+
+def make_arm_spec(
+    models: ModelSpec, variants: Sequence[Mapping[str, Any]], sensitive_inputs: tuple[str, ...]
+) -> ModelSpec:
+    """Return how the run's own model is fitted with other inputs: just as with its own.
+
+    Parameters
+    ----------
+    models : ModelSpec
+        The run's.
+    variants : sequence of mapping
+        What the training stage says of the settings that it tried: `family`, `settings` and
+        `is_chosen`.
+    sensitive_inputs : tuple of str
+        The sensitive attributes that may be inputs.
+
+    Returns
+    -------
+    ModelSpec
+        Of one family, with the settings that the run chose for it.
+    """
+    changes: dict[str, Any] = {
+        "candidates": (FAMILY,), "rules": (), "selected": "auto", "variants": VariantsSpec(),
+        "sensitive_inputs": sensitive_inputs,
+    }  # fmt: skip
+    for one in variants:
+        if one["family"] == FAMILY and one["is_chosen"]:
+            changes[FAMILY] = type(models.logistic).model_validate(one["settings"])
+    return models.model_copy(update=changes)
 
 
 def fit_without_sources(
@@ -346,23 +386,22 @@ def _fit(
     table: ModellingTable,
     training: pd.Series[bool],
     spec: ModelSpec,
-    *,
-    is_temporal: bool,
+    point: str,
 ) -> npt.NDArray[np.float64]:
-    """Fit one model and return the risks of all rows, out of fold where they train it."""
+    """Fit one model as the run does and return the risks of all rows, out of fold in training."""
+    config = context.config
     rows = table.select(training)
-    schools = rows.labels["school_unit"]
     known: set[Any] = set(rows.inputs.columns)
     trained = train_candidates(
         rows.inputs,
-        rows.labels["label"],
-        None if schools.isna().all() else schools,
+        fill_labels(rows.labels["label"], spec.missing_labels),
+        find_groups(rows.labels),
         spec,
         [info for info in table.infos if info.get("name") in known],
-        random_state=derive_seed(context.config.random_state, "audit", "refits"),
+        random_state=derive_training_seed(config.random_state, point),
     )
     model = trained.models[FAMILY]
     risk = np.asarray(model.predict_risk(table.inputs), dtype=np.float64)
-    if not is_temporal:
+    if not isinstance(config.split, TemporalSplit):
         risk[training.to_numpy()] = trained.out_of_fold_risk[FAMILY].to_numpy()
     return risk

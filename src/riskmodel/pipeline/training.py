@@ -159,13 +159,44 @@ def _plan_periods(config: RunConfig, table: ModellingTable) -> tuple[Period, ...
     return plan_periods(table.labels, origins=config.models.origins, history=config.models.history)
 
 
-def _is_training(config: RunConfig, table: ModellingTable) -> pd.Series[bool]:
-    """Tell which rows models are trained on."""
+def find_training_rows(config: RunConfig, labels: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which rows the run's models are trained on.
+
+    Parameters
+    ----------
+    config : RunConfig
+        With the split, and what becomes of pupils without a known outcome.
+    labels : pandas.DataFrame
+        Columns `split` and `label`.
+
+    Returns
+    -------
+    pandas.Series of bool
+        With the index of `labels`.
+    """
     if isinstance(config.split, TemporalSplit):
-        training = table.labels["split"].eq("train")
+        training = labels["split"].eq("train")
         is_left_out = config.models.missing_labels == "left_out"
-        return training & table.labels["label"].notna() if is_left_out else training
-    return pd.Series(True, index=table.labels.index)
+        return training & labels["label"].notna() if is_left_out else training
+    return pd.Series(True, index=labels.index)
+
+
+def derive_training_seed(random_state: int, point: str) -> int:
+    """Return the seed of a point's models.
+
+    Parameters
+    ----------
+    random_state : int
+        The run's seed.
+    point : str
+        The prediction point.
+
+    Returns
+    -------
+    int
+        At least 0.
+    """
+    return derive_seed(random_state, "train", point)
 
 
 def _list_cohorts(config: RunConfig, table: ModellingTable, point: str) -> dict[str, Any]:
@@ -186,7 +217,7 @@ def _train_candidates(
     advance: Callable[[float], None],
 ) -> TrainedModels:
     """Train all candidates at one prediction point."""
-    rows = table.select(_is_training(config, table))
+    rows = table.select(find_training_rows(config, table.labels))
     if rows.labels.empty:
         raise UsageError(
             f"`split.train` must hold labelled pupils at the point '{facts.point}', got none. "
@@ -201,7 +232,7 @@ def _train_candidates(
         find_groups(rows.labels),
         spec,
         rows.infos,
-        random_state=derive_seed(config.random_state, "train", facts.point),
+        random_state=derive_training_seed(config.random_state, facts.point),
         facts=replace(facts, training_period=_find_period(rows.labels["prediction_date"])),
         progress=advance,
     )

@@ -179,7 +179,10 @@ def _draw_curves(audit: Audit, t: Texts) -> list[Block]:
     for number, (name, curve) in enumerate(curves):
         if not curve:
             continue
-        points = [{"risk": band["mean_risk"], "observed": band["observed"]} for band in curve]
+        spans = ("observed", "lower", "upper")
+        points = [
+            {"risk": band["mean_risk"]} | {name: band.get(name) for name in spans} for band in curve
+        ]
         said = "; ".join(
             t("fairness.calibration.point", risk=format_percent(point["risk"], t.language),
               observed=format_percent(point["observed"], t.language))

@@ -189,8 +189,8 @@ def draw_calibration(
     str
         An ``<svg>`` element.
     """
-    limit = _axis_limit([point[key] for point in points for key in ("risk", "observed", "upper")
-                         if point.get(key) is not None])  # fmt: skip
+    ends = [point["upper"] for point in points if point.get("upper") is not None]
+    limit = _axis_limit([point[key] for point in points for key in ("risk", "observed")] + ends)
     scale = alt.Scale(domain=[0, limit], nice=False)
     x = alt.X("risk:Q", scale=scale, axis=_percent_axis(limit), title=None)
     y = alt.Y("observed:Q", scale=scale, axis=_percent_axis(limit, offset=8), title=None)

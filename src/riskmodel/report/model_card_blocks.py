@@ -137,6 +137,7 @@ def candidate_blocks(
         if chosen is not None:
             blocks.append({"kind": "text", "text": _describe_choice(chosen, trained, t)})
         blocks.append({"kind": "text", "text": _describe_cost(entry.get("comparison") or {}, t)})
+        blocks += _describe_test(entry["models"].get(chosen) or {}, t)
         tested = ", ".join(entry.get("cohorts") or ())
         capacity = _describe_capacity(evaluation.get("capacity"), t)
         for kind, measures in (("ranking", _RANKING), ("fit", _CALIBRATION)):
@@ -199,7 +200,7 @@ def calibration_blocks(
             "title": title,
             "explanation": t("model_card.calibration.explanation", outcome=past),
             "svg": draw_calibration(
-                [{"risk": group["mean_risk"], "observed": group["observed"]} for group in curve],
+                [{"risk": group["mean_risk"]} | _read_observed(group) for group in curve],
                 figure_id=f"calibration-{point}-chart",
                 title=title,
                 description=" ".join(
@@ -376,6 +377,20 @@ def _describe_cost(comparison: Mapping[str, Any], t: Texts) -> str:
     return t("model_card.model.cost", difference=cell["text"], ends=cell.get("range", ""))
 
 
+def _describe_test(measured: Mapping[str, Any], t: Texts) -> list[Block]:
+    """Return how many pupils the chosen model was tested on, if that may be shown."""
+    rate = (measured.get("metrics") or {}).get("base_rate") or {}
+    if measured.get("n") is None or rate.get("value") is None:
+        return []
+    text = t(
+        "model_card.model.test_pupils",
+        count=format_number(measured["n"], t.language),
+        schools=format_number(measured["n_clusters"], t.language),
+        share=format_percent(rate["value"], t.language, 1),
+    )
+    return [{"kind": "text", "text": text}]
+
+
 def _describe_capacity(capacity: Any, t: Texts) -> str:
     """Return the capacity that the measures hold for."""
     if isinstance(capacity, int):
@@ -386,13 +401,18 @@ def _describe_capacity(capacity: Any, t: Texts) -> str:
     return t("model_card.model.capacity_share", share=share)
 
 
+def _read_observed(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the observed share of a group of a calibration curve, and its interval."""
+    return {name: group.get(name) for name in ("observed", "lower", "upper")}
+
+
 def _curve_row(number: int, group: Mapping[str, Any], t: Texts) -> dict[str, Any]:
     """Return one group of a calibration curve."""
     return {
         "label": str(number),
         "cells": [
             {"text": format_percent(group["mean_risk"], t.language, 1)},
-            {"text": format_percent(group["observed"], t.language, 1)},
+            describe_rate(_read_observed(group) | {"value": group["observed"]}, t),
             {"text": format_number(group["n"], t.language)},
         ],
     }

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.evaluate import evaluate
+from riskmodel.evaluation.measures import measure_model
 from riskmodel.evaluation.result import METRICS
 from riskmodel.evaluation.specs import EvaluationSpec
 
@@ -49,6 +50,25 @@ def test_the_number_needed_to_screen_is_one_over_the_precision(result):
     needed, precision = metrics["number_needed_to_screen"], metrics["precision_at_capacity"]
     assert needed.value == pytest.approx(1 / precision.value)
     assert (needed.lower, needed.upper) == pytest.approx((1 / precision.upper, 1 / precision.lower))
+
+
+def test_equal_risks_have_no_slope_but_are_too_high_or_low_in_the_large(result, pupils):
+    metrics = result.find("november", "base_rate").metrics
+    risk, rate = 0.2, pupils["label"].mean()
+    expected = np.log(rate / (1 - rate)) - np.log(risk / (1 - risk))
+    assert metrics["calibration_intercept"].value == pytest.approx(expected)
+    assert metrics["calibration_index"].value == pytest.approx(abs(rate - risk))
+
+
+def test_risks_that_part_the_outcomes_have_no_likeliest_slope(pupils):
+    """Newton's method went on to 30 and more, and called it a slope."""
+    for risk in (0.2 + 0.5 * pupils["label"], 0.7 - 0.5 * pupils["label"]):
+        metrics = measure_model("november", "logistic", pupils.assign(risk=risk), SPEC).metrics
+        assert metrics["calibration_slope"].to_dict() == {
+            "value": None,
+            "reason": "not defined: the risks separate the pupils with the outcome from all others",
+        }
+        assert metrics["calibration_intercept"].value is not None
 
 
 def test_equal_risks_have_no_calibration_line(result):
@@ -160,6 +180,18 @@ def test_every_group_of_the_curve_is_large_enough(pupils):
     for group in entry.calibration_curve:
         positive = group["observed"] * group["n"]
         assert min(positive, group["n"] - positive) >= 10 - 1e-9
+        assert group["lower"] < group["observed"] < group["upper"]
+
+
+def test_the_curve_has_no_interval_where_one_school_makes_up_a_group(pupils):
+    rows = pupils.copy()
+    alone = rows["school_unit"] == "school-0003"
+    rows["label"] = np.resize([1.0, 0.0], len(rows))
+    rows["risk"] = np.where(alone, 0.9, rows["risk"].clip(upper=0.8))
+    spec = EvaluationSpec(capacity=0.15, curve_groups=20)
+    curve = measure_model("november", "logistic", rows, spec).calibration_curve
+    assert curve[-1]["n"] == alone.sum()
+    assert (curve[-1]["lower"], curve[-1]["upper"]) == (None, None)
 
 
 def test_a_perfect_list_gets_wilson(pupils):

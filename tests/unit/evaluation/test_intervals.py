@@ -6,9 +6,10 @@ import pytest
 from scipy.stats import t
 
 from riskmodel.evaluation.calibration import (
+    fit_calibration_line,
     measure_base_rate,
     measure_brier,
-    measure_calibration_line,
+    measure_calibration_intercept,
 )
 from riskmodel.evaluation.intervals import (
     FEWEST_CASES,
@@ -28,7 +29,9 @@ LOWEST, HIGHEST = 0.885, 1.0
 def measure_all(sample):
     capacity = round(0.15 * len(sample.label))
     counts = count_at_capacity(sample, capacity)
-    slope, intercept = measure_calibration_line(sample)
+    line = fit_calibration_line(sample)
+    slope = (line.coefficients[1], line.leave_out(sample)[:, 1])
+    intercept = measure_calibration_intercept(sample)
     return {
         "auc": (*measure_auc(sample), "logit"),
         "average_precision": (*measure_average_precision(sample), "logit"),

@@ -7,9 +7,10 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 
 from riskmodel.evaluation.brier_parts import measure_brier_parts, measure_calibration_index
 from riskmodel.evaluation.calibration import (
+    fit_calibration_line,
     measure_base_rate,
     measure_brier,
-    measure_calibration_line,
+    measure_calibration_intercept,
     measure_log_loss,
 )
 from riskmodel.evaluation.ranking import (
@@ -18,7 +19,7 @@ from riskmodel.evaluation.ranking import (
     measure_average_precision,
 )
 from riskmodel.evaluation.sample import make_sample
-from riskmodel.evaluation.utility import measure_net_benefit
+from riskmodel.evaluation.utility import measure_worth
 from riskmodel.evaluation.within_school import count_within_schools, measure_auc_within_school
 
 
@@ -37,7 +38,7 @@ def sample(request, pupils):
         (measure_auc, roc_auc_score),
         (measure_average_precision, average_precision_score),
         (measure_brier, brier_score_loss),
-        (measure_log_loss, lambda y, risk: log_loss(y, np.clip(risk, 1e-12, 1 - 1e-12))),
+        (measure_log_loss, lambda y, risk: log_loss(y, np.clip(risk, 1e-15, 1 - 1e-15))),
         (measure_base_rate, lambda y, risk: y.mean()),
     ],
 )
@@ -56,7 +57,9 @@ def log_odds(risk):
 
 def test_the_calibration_line_is_the_unpenalised_logistic_regression(pupils):
     sample = make_sample(pupils)
-    (slope, without), (intercept, _) = measure_calibration_line(sample)
+    line = fit_calibration_line(sample)
+    slope, without = line.coefficients[1], line.leave_out(sample)[:, 1]
+    intercept, _ = measure_calibration_intercept(sample)
     fit = LogisticRegression(C=np.inf, tol=1e-10, solver="newton-cholesky")
     x, label = log_odds(sample.known_risk)[:, np.newaxis], sample.known_label
     assert slope == pytest.approx(fit.fit(x, label).coef_[0, 0], abs=1e-8)
@@ -75,8 +78,8 @@ def test_a_line_that_was_put_in_is_found(draw):
     x = log_odds(rows["risk"].to_numpy())
     too_extreme = rows.assign(risk=1 / (1 + np.exp(-(2 * x))))
     too_high = rows.assign(risk=1 / (1 + np.exp(-(x + 0.5))))
-    (slope, _), _ = measure_calibration_line(make_sample(too_extreme))
-    _, (intercept, _) = measure_calibration_line(make_sample(too_high))
+    slope = fit_calibration_line(make_sample(too_extreme)).coefficients[1]
+    intercept, _ = measure_calibration_intercept(make_sample(too_high))
     assert slope == pytest.approx(0.5, abs=0.02)
     assert intercept == pytest.approx(-0.5, abs=0.05)
 
@@ -167,7 +170,7 @@ def test_ranking_within_schools_counts_their_own_pairs(sample):
 
 
 def test_the_parts_of_the_brier_score_make_up_that_of_the_bands(sample):
-    parts = measure_brier_parts(sample)
+    reliability, (resolution, resolution_without) = measure_brier_parts(sample)
     label, risk = sample.known_label, sample.known_risk
     edges = np.unique(np.quantile(risk, np.linspace(0, 1, 11)[1:-1]))
     band = np.searchsorted(edges, risk, side="left")
@@ -176,36 +179,35 @@ def test_the_parts_of_the_brier_score_make_up_that_of_the_bands(sample):
         means = np.array([risk[kept & (band == b)].mean() for b in band])
         shares = np.array([label[kept & (band == b)].mean() for b in band])
         rate = label[kept].mean()
-        return (
-            ((means - shares) ** 2)[kept].mean(),
-            ((shares - rate) ** 2)[kept].mean(),
-            rate * (1 - rate),
-        )
+        return ((means - shares) ** 2)[kept].mean(), ((shares - rate) ** 2)[kept].mean()
 
-    names = ("reliability", "resolution", "uncertainty")
     whole = measure(np.ones(len(label), dtype=bool))
-    assert [parts[name][0] for name in names] == pytest.approx(whole, abs=1e-12)
+    assert (reliability.value, resolution) == pytest.approx(whole, abs=1e-12)
     means = np.array([risk[band == b].mean() for b in band])
     brier = ((means - label) ** 2).mean()
-    assert whole[0] - whole[1] + whole[2] == pytest.approx(brier, abs=1e-12)
-    third = measure(sample.known_unit != 3)
-    assert [parts[name][1][3] for name in names] == pytest.approx(third, abs=1e-12)
+    uncertainty = label.mean() * (1 - label.mean())
+    assert whole[0] - whole[1] + uncertainty == pytest.approx(brier, abs=1e-12)
+    kept = sample.known_unit != 3
+    assert resolution_without[3] == pytest.approx(measure(kept)[1], abs=1e-12)
+    gaps = [(label - risk)[kept & (band == b)].mean() for b in np.unique(band)]
+    assert reliability.without[3] == pytest.approx(gaps, abs=1e-12)
 
 
 def test_the_calibration_index_finds_the_distance_that_was_put_in(draw):
     rows = draw(2, n_schools=200, per_school=60, school_sd=0)
-    right, _ = measure_calibration_index(make_sample(rows))
+    right = measure_calibration_index(make_sample(rows)).value
     shifted = rows.assign(risk=1 / (1 + np.exp(-(log_odds(rows["risk"].to_numpy()) + 0.6))))
-    wrong, without = measure_calibration_index(make_sample(shifted))
+    found = measure_calibration_index(make_sample(shifted))
+    wrong, places = found.value, np.abs(found.without) @ found.weights
     assert right < 0.01
     truth = np.abs(shifted["risk"] - rows["risk"]).mean()
     assert wrong == pytest.approx(truth, abs=0.008)
-    assert np.abs(without - wrong).max() < 0.01
+    assert np.abs(places - wrong).max() < 0.01
 
 
 @pytest.mark.parametrize("threshold", [0.1, 0.3])
 def test_net_benefit_weighs_alarms_by_the_odds(sample, threshold):
-    value, without = measure_net_benefit(sample, threshold)
+    value, without = measure_worth(sample, sample.known_risk >= threshold, threshold)
 
     def measure(label, risk):
         met = risk >= threshold

@@ -61,7 +61,7 @@ def test_more_schools_narrow_the_interval():
     [
         ({"label": 0.0}, "fewer than 10"),
         ({"label": np.nan}, "fewer than 10"),
-        ({"risk": 0.2}, "the same risk"),
+        ({"risk": 0.2}, "all risks are equal"),
     ],
 )
 def test_without_enough_there_is_no_interval_but_a_reason(change, reason):
@@ -76,3 +76,10 @@ def test_the_order_of_the_rows_does_not_matter():
     mixed = rows.sample(frac=1, random_state=1)
     one, other = find(rows, [0.2]), find(mixed, [0.2])
     np.testing.assert_allclose(one.lower, other.lower, rtol=1e-9)
+
+
+def test_risks_that_part_the_outcomes_give_no_interval():
+    rows = draw_rows(2)
+    found = find(rows.assign(risk=0.2 + 0.5 * rows["label"]), [0.1, 0.9])
+    assert np.isnan(found.lower).all()
+    assert "separate" in found.reason

@@ -167,3 +167,18 @@ def test_unseen_schools_are_compared_on_the_same_pupils(region):
     assert same["auc_difference"]["value"] == 0
     few = compare_unseen(region.iloc[:20], base[:20], base[:20], SPEC)
     assert few["auc_difference"]["value"] is None
+
+
+def test_a_threshold_that_nobody_reaches_is_worth_nothing_for_all_that_was_seen(region):
+    rows = region.assign(risk=region["risk"].clip(upper=0.25))
+    (curve,) = [
+        one.decision_curve
+        for one in evaluate(rows, EvaluationSpec(capacity=0.15, minimum_count=1)).models
+        if one.model == "logistic"
+    ][:1]
+    by_threshold = {point["threshold"]: point["net_benefit"] for point in curve}
+    assert by_threshold[0.3] == {
+        "value": 0.0, "lower": None, "upper": None, "method": None,
+        "reason": "no interval: nobody has such a risk",
+    }  # fmt: skip
+    assert by_threshold[0.2]["lower"] < by_threshold[0.2]["value"]

@@ -81,3 +81,12 @@ def test_a_chart_of_nothing_known_is_still_a_chart():
     rows = [FigureRow("Alla elever", text="dolt")]
     svg = draw_intervals(rows, figure_id="x", title="T", description="D", language="sv")
     assert "dolt" in svg
+
+
+def test_points_without_an_estimate_are_refused_rather_than_left_out():
+    """A notebook once showed an empty figure."""
+    with pytest.raises(KeyError, match="risk"):
+        draw_calibration(
+            [{"mean_risk": 0.2, "observed": 0.3}],
+            figure_id="curve", title="t", description="d", language="en",
+        )  # fmt: skip

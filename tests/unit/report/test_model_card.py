@@ -141,6 +141,26 @@ def test_the_calibration_curve_has_its_table(evaluation, card_arguments):
     assert figure["svg"].startswith("<svg")
 
 
+def test_observed_shares_have_their_interval(evaluation, card_arguments):
+    section = find_section(collect_model_card(evaluation, **card_arguments), "calibration")
+    (table,) = find_tables(section)
+    assert all("–" in row["cells"][1]["range"] for row in table["rows"])
+
+
+def test_it_says_how_many_pupils_of_how_many_schools_it_was_tested_on(evaluation, card_arguments):
+    card = collect_model_card(evaluation, **card_arguments)
+    blocks = [block for section in card["sections"] for block in section.get("blocks", ())]
+    measured = evaluation["points"]["november"]["models"]["additive"]
+    (text,) = [
+        block["text"] for block in blocks
+        if block["kind"] == "text" and "med känt utfall i" in block["text"]
+    ]  # fmt: skip
+    assert f"i {measured['n_clusters']} skolor" in text
+    hidden = copy.deepcopy(evaluation)
+    hidden["points"]["november"]["models"]["additive"]["n"] = None
+    assert "med känt utfall i" not in str(collect_model_card(hidden, **card_arguments))
+
+
 def test_importances_are_sorted_shares(evaluation, card_arguments):
     section = find_section(collect_model_card(evaluation, **card_arguments), "importances")
     (table,) = find_tables(section)
