@@ -261,9 +261,7 @@ def _see_days(
     return measures, see_cells(rows, plan, edges), names
 
 
-def _find_edges(
-    part: Pass, placed: Any, inputs: Inputs, plan: Plan
-) -> tuple[dict[str, str], Any]:
+def _find_edges(part: Pass, placed: Any, inputs: Inputs, plan: Plan) -> tuple[dict[str, str], Any]:
     """Return the columns of features, and the first or last days on which rows count for them."""
     moments = {spec.name: _get_edge_moment(spec) for spec in part.specs}
     measures, cells = _gather_cells(part, placed, inputs, lambda spec: [moments[spec.name]])

@@ -61,4 +61,8 @@ def test_year_six_learns_from_fewer_cohorts_and_says_which(out, labels):
     ]
     trained = labels[labels["split"] == "train"].groupby("point")["cohort"].max().to_dict()
     assert trained == {"year_6": "2021/22", "year_8": "2023/24", "year_9": "2023/24"}
-    assert labels["school_class"].isna().all()
+
+
+def test_the_class_is_that_of_the_prediction_date(labels):
+    years = labels["school_class"].str.extract(r"/ (\d)[A-Z]$")[0]
+    assert ("year_" + years == labels["point"]).all()
