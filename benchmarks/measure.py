@@ -12,9 +12,15 @@ from pathlib import Path
 
 from benchmarks.jobs import JOBS, Limits
 
+_OURS = (
+    "riskmodel.features.compiler",
+    "riskmodel.engine.duckdb_engine",
+    "ibis.backends.duckdb",
+    "pandas",
+)
 _LIBRARIES = {
-    "riskmodel": ("riskmodel.features.compiler", "riskmodel.engine.duckdb_engine"),
-    "catalogue": ("riskmodel.features.compiler", "riskmodel.engine.duckdb_engine"),
+    "riskmodel": _OURS,
+    "catalogue": _OURS,
     "scan": ("duckdb",),
     "polars": ("polars", "pandas"),
     "featuretools": ("featuretools",),

@@ -24,7 +24,7 @@ from riskmodel.features.checks import check_specs
 from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
 from riskmodel.features.peers import compare_with_peers, find_peer_columns
-from riskmodel.features.placement import Plan, find_replaced, take_date
+from riskmodel.features.placement import Plan, find_replaced, make_keys, take_date
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
 
@@ -82,7 +82,7 @@ def compile_features(
     schemas: Mapping[str, Table],
     calendar: SchoolCalendar,
 ) -> Any:
-    """Compile features into an expression, to be computed or written to a file.
+    """Compute features pass by pass, and compile what joins them into one expression.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ def compile_features(
         """Compute a table that is read more than once."""
         return engine.materialise(table, ibis.util.gen_name("cells"))
 
+    viewers = rows.select("row_no", "date_no", **make_keys(rows, engine.shorten_key))
+    viewers = materialise(viewers)
     results = []
     parts = find_passes(specs, schemas)
     replaced = {
@@ -140,12 +142,12 @@ def compile_features(
             cells=cells,
             days=engine.register(cells.days, ibis.util.gen_name("days")),
             members=engine.register(cells.members, ibis.util.gen_name("members")),
-            rows=rows,
+            viewers=viewers,
             bits=bits,
             replaced=replaced[part.table],
             shorten_key=engine.shorten_key,
         )
-        results.append(compile_pass(part, table, schema, placed, materialise))
+        results.append(materialise(compile_pass(part, table, schema, placed, materialise)))
     return _assemble(rows, results, specs)
 
 
@@ -187,16 +189,18 @@ def _find_earliest(engine: Engine, table: Any, schema: Table) -> date | None:
 
 def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -> Any:
     """Join the passes to the cohort, compare with peers and apply the missing rules."""
-    joined = rows
-    for result in results:
+    joined, names = rows, list(rows.columns)
+    for number, result in enumerate(results):
         features = [name for name in result.columns if name.startswith(FEATURE)]
-        wider = joined.left_join(result, "row_no")
-        joined = wider.select(*joined.columns, *features)
+        named = result.select(*features, **{f"row_{number}": result.row_no})
+        joined = joined.left_join(named, rows.row_no == named[f"row_{number}"])
+        names += features
+    joined = joined.select(*names)
+    compared = {FEATURE + s.name: s.relative_to for s in specs if s.relative_to is not None}
+    joined = compare_with_peers(joined, compared, PREDICTION)
     columns = {SUBJECT: joined[SUBJECT], PREDICTION: joined[PREDICTION]}
     for spec in specs:
         value = joined[FEATURE + spec.name]
-        if spec.relative_to is not None:
-            value = compare_with_peers(value, joined[spec.relative_to], joined[PREDICTION])
         filled = value if spec.missing.constant is None else value.fill_null(spec.missing.constant)
         columns[spec.name] = filled.cast("float64")
         if spec.has_flag:

@@ -117,15 +117,42 @@ def count_days(united: Any, sets: Mapping[str, DaySet]) -> Any:
     return united.group_by("row_no").aggregate(**counts)
 
 
-def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
-    """Find the longest run of hits, and the latest one.
+def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
+    """Count the misses, days that are no hits, before each cell.
 
     Parameters
     ----------
     united : ibis.Table
         As `unite_days` returns it.
-    item : DaySet
-        The days.
+    sets : mapping of str to DaySet
+        The days by name.
+
+    Returns
+    -------
+    ibis.Table
+        ``row_no`` and for each set its name with ``_hits`` and ``_misses``, as bits, and with
+        ``_before``, the misses in earlier cells; one row per row of the cohort and cell.
+    """
+    upto = ibis.cumulative_window(group_by="row_no", order_by="cell")
+    columns = {}
+    for name, item in sets.items():
+        hits = united[item.hits].fill_null(0)
+        columns[f"{name}_hits"] = ibis.ifelse(united[item.span], hits, 0)
+        misses = ibis.ifelse(united[item.span], united[item.days] - hits, 0).fill_null(0)
+        columns[f"{name}_misses"] = misses
+        columns[f"{name}_before"] = count_bits(misses).sum().over(upto) - count_bits(misses)
+    return united.select("row_no", **columns)
+
+
+def find_runs(numbered: Any, name: str, bits: Any) -> Any:
+    """Find the longest run of hits, and the latest one.
+
+    Parameters
+    ----------
+    numbered : ibis.Table
+        As `number_misses` returns it.
+    name : str
+        The set of days.
     bits : ibis.Table
         As `make_bits` returns them.
 
@@ -138,17 +165,11 @@ def find_runs(united: Any, item: DaySet, bits: Any) -> Any:
 
     Notes
     -----
-    Only hits are taken out of the bits. Those of one run have the same number of misses, days
-    that are no hits, before them.
+    Only hits are taken out of the bits. Those of one run have the same number of misses before
+    them.
     """
-    inside = united.filter(united[item.span], united[item.days] != 0)
-    hits = inside[item.hits].fill_null(0)
-    misses = inside[item.days] - hits
-    upto = ibis.cumulative_window(group_by="row_no", order_by="cell")
-    n_misses = count_bits(misses)
-    cells = inside.select(
-        "row_no", hits=hits, misses=misses, before=n_misses.sum().over(upto) - n_misses
-    )
+    hits, misses = numbered[f"{name}_hits"], numbered[f"{name}_misses"]
+    cells = numbered.select("row_no", hits=hits, misses=misses, before=f"{name}_before")
     cells = cells.filter(cells.hits != 0)
     taken = cells.join(bits, [(cells.hits & bits.value) != 0])
     taken = taken.select("row_no", misses=taken.before + count_bits(taken.misses & taken.upto))

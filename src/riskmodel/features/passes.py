@@ -24,7 +24,14 @@ from riskmodel.features.aggregations import (
     shift_line,
 )
 from riskmodel.features.cells import Span
-from riskmodel.features.days import RUN_PARTS, DaySet, count_days, find_runs, unite_days
+from riskmodel.features.days import (
+    RUN_PARTS,
+    DaySet,
+    count_days,
+    find_runs,
+    number_misses,
+    unite_days,
+)
 from riskmodel.features.placement import (
     Plan,
     find_late_columns,
@@ -129,7 +136,7 @@ def compile_pass(
     inputs = Inputs(table, schema.columns, part.specs)
     placed = place_rows(table, schema, part.late_columns, plan, inputs.columns)
     if part.key == DAY_KEY:
-        measures, seen, edges = _see_days(part, placed, inputs, plan)
+        measures, seen, edges = _see_days(part, placed, inputs, plan, materialise)
     else:
         measures, cells = _gather_cells(part, placed, inputs)
         if any(AGGREGATIONS[spec.aggregation].finish is None for spec in part.specs):
@@ -247,7 +254,7 @@ def _gather_cells(
 
 
 def _see_days(
-    part: Pass, placed: Any, inputs: Inputs, plan: Plan
+    part: Pass, placed: Any, inputs: Inputs, plan: Plan, materialise: Callable[[Any], Any]
 ) -> tuple[_Measures, Any, dict[str, str]]:
     """Return the measures, the rows that the cohort sees, and the edges of features' windows.
 
@@ -258,7 +265,7 @@ def _see_days(
     taken = {name: column for name, (column, _) in columns.items()}
     rows = placed.select(*group_names(placed), key=placed.day, **taken)
     names, edges = _find_edges(part, placed, inputs, plan)
-    return measures, see_cells(rows, plan, edges), names
+    return measures, see_cells(rows, plan, materialise(edges)), names
 
 
 def _find_edges(part: Pass, placed: Any, inputs: Inputs, plan: Plan) -> tuple[dict[str, str], Any]:
@@ -381,9 +388,10 @@ class _Combiner:
         united = unite_days(self._seen, tuple(self._day_sets))
         sets = {name: item for item, name in self._day_sets.items()}
         parts = [count_days(united, sets)]
-        for item in sorted(self._with_runs, key=self._day_sets.__getitem__):
-            name = self._day_sets[item]
-            runs = find_runs(united, item, bits)
+        with_runs = {name: item for name, item in sets.items() if item in self._with_runs}
+        numbered = number_misses(united, with_runs) if with_runs else None
+        for name in with_runs:
+            runs = find_runs(numbered, name, bits)
             parts.append(runs.rename({f"{name}_{part}": part for part in RUN_PARTS}))
         for part in parts:
             wider = sums.left_join(part, "row_no")

@@ -34,8 +34,8 @@ class Plan:
         The cells.
     days, members : ibis.Table
         Those of the cells.
-    rows : ibis.Table
-        The cohort's rows.
+    viewers : ibis.Table
+        The cohort's rows: ``row_no``, ``date_no`` and the subject's keys.
     bits : ibis.Table
         One row per bit of a cell's days: ``value`` (the bit) and ``upto`` (it and all before).
     replaced : ibis.Table or None
@@ -47,26 +47,29 @@ class Plan:
     cells: CellPlan
     days: Any
     members: Any
-    rows: Any
+    viewers: Any
     bits: Any
     replaced: Any | None
     shorten_key: Callable[[Any], tuple[Any, ...]]
 
-    def make_keys(self, table: Any) -> dict[str, Any]:
-        """Return the columns that stand for the subject where rows are grouped or joined.
 
-        Parameters
-        ----------
-        table : ibis.Table
-            With `subject_id`.
+def make_keys(table: Any, shorten_key: Callable[[Any], tuple[Any, ...]]) -> dict[str, Any]:
+    """Return the columns that stand for the subject where rows are grouped or joined.
 
-        Returns
-        -------
-        dict of str to ibis column
-            By name.
-        """
-        parts = self.shorten_key(table[SUBJECT].cast("string"))
-        return {f"{_KEY}{number}": part for number, part in enumerate(parts)}
+    Parameters
+    ----------
+    table : ibis.Table
+        With `subject_id`.
+    shorten_key : callable
+        The engine's.
+
+    Returns
+    -------
+    dict of str to ibis column
+        By name.
+    """
+    parts = shorten_key(table[SUBJECT].cast("string"))
+    return {f"{_KEY}{number}": part for number, part in enumerate(parts)}
 
 
 def find_late_columns(spec: FeatureSpec, schema: Table) -> tuple[str, ...]:
@@ -138,13 +141,14 @@ def find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
     if known is None or not fact or not set(fact) <= set(table.columns):
         return None
     key = [SUBJECT, *fact]
-    whole = table.filter(*(table[name].notnull() for name in fact))
     # A number made of the key finds the facts with several versions cheaply; that others may
     # share it does no harm. Only a fact of which some row came late can have two versions.
-    number = functools.reduce(operator.xor, [engine.hash_values(whole[name]) for name in key])
-    version, known = _find_version(whole, schema), find_known(whole, schema)
-    versions = whole.select(*key, number=number, version=version)
-    late = whole.filter(known > take_date(whole, schema)).select(number=number).distinct()
+    number = functools.reduce(operator.xor, [engine.hash_values(table[name]) for name in key])
+    has_key = [table[name].notnull() for name in fact]
+    versions = table.filter(*has_key).select(
+        *key, number=number, version=_find_version(table, schema)
+    )
+    late = table.filter(*has_key, known > take_date(table, schema)).select(number=number)
     spread = versions.select("number", "version").semi_join(late, "number").group_by("number")
     spread = spread.aggregate(first=_.version.min(), final=_.version.max())
     several = spread.filter(is_before(spread["first"], spread.final)).select("number")
@@ -258,7 +262,7 @@ def place_rows(
             columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
     if plan.replaced is not None:
         columns["until"] = _find_place(table.replaced, dates)
-    columns |= plan.make_keys(table)
+    columns |= make_keys(table, plan.shorten_key)
     rows = table.filter(is_inside).select(date=moment, **columns, **inputs)
     placed = rows.inner_join(plan.days, "date").drop("date")
     if "late" in columns:
@@ -314,7 +318,7 @@ def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
         columns of the edges.
     """
     keys = _key_names(cells)
-    rows = plan.rows.select("row_no", "date_no", **plan.make_keys(plan.rows))
+    rows = plan.viewers
     conditions: list[Any] = list(keys)
     if edges is not None:
         rows = rows.inner_join(edges, "row_no")
