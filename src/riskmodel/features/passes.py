@@ -40,7 +40,7 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import Inputs
+from riskmodel.features.rows import Complete, Inputs
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -108,7 +108,12 @@ def find_passes(specs: Sequence[FeatureSpec], schemas: Mapping[str, Table]) -> t
 
 
 def compile_pass(
-    part: Pass, table: Any, schema: Table, plan: Plan, materialise: Callable[[Any], Any]
+    part: Pass,
+    table: Any,
+    schema: Table,
+    plan: Plan,
+    complete: Complete,
+    materialise: Callable[[Any], Any],
 ) -> Any:
     """Return the features of one pass per row of the cohort.
 
@@ -122,6 +127,8 @@ def compile_pass(
         Their columns and date.
     plan : Plan
         The cohort and the cells.
+    complete : Complete
+        The columns that rows are known not to lack.
     materialise : callable
         Computes a table that is read more than once.
 
@@ -133,7 +140,7 @@ def compile_pass(
     """
     if plan.replaced is not None:
         table = mark_replaced(table, schema, plan.replaced)
-    inputs = Inputs(table, schema.columns, part.specs)
+    inputs = Inputs(table, schema.columns, part.specs, complete)
     placed = place_rows(table, schema, part.late_columns, plan, inputs.columns)
     if part.key == DAY_KEY:
         measures, seen, edges = _see_days(part, placed, inputs, plan, materialise)

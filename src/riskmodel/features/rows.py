@@ -13,11 +13,15 @@ from typing import Any, get_args
 import ibis
 
 from riskmodel.core.schema import Column
+from riskmodel.engine.interface import Engine
 from riskmodel.features.aggregations import AGGREGATIONS, FIXED_POINT, Row
 from riskmodel.features.specs import Conditions, FeatureSpec, Weekday
 
 INPUT = "input_"
 """What stands before a column's name once its table is read, apart from the plan's columns."""
+
+_FEWEST_SHARING = 4
+"""In a pass of fewer features it is not worth while to look for what they share."""
 
 _TYPES = {
     "string": "string",
@@ -84,6 +88,59 @@ def take_column(table: Any, name: str, columns: Mapping[str, Column]) -> Any:
     return column.cast(kind)
 
 
+@dataclass(frozen=True)
+class Complete:
+    """Columns that no row lacks which meets what most features of a pass ask of it.
+
+    Parameters
+    ----------
+    where : Conditions
+        What they ask.
+    columns : frozenset of str
+        The columns.
+    """
+
+    where: Conditions
+    columns: frozenset[str]
+
+
+def find_complete(
+    engine: Engine, table: Any, columns: Mapping[str, Column], specs: Sequence[FeatureSpec]
+) -> Complete:
+    """Find the columns that need not be asked for one row at a time.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where the table lives; it counts what rows lack.
+    table : ibis.Table
+        The rows.
+    columns : mapping of str to Column
+        The declared columns.
+    specs : sequence of FeatureSpec
+        The features of a pass.
+
+    Returns
+    -------
+    Complete
+        Without columns if the features are few or do not share a condition: to count takes
+        as long as to read the columns once.
+    """
+    asked = [spec.where for spec in specs]
+    where = max(asked, key=asked.count)
+    sharing = [spec for spec in specs if spec.where == where]
+    if not where or 2 * len(sharing) < len(specs) or len(specs) < _FEWEST_SHARING:
+        return Complete({}, frozenset())
+    names = [name for name in find_used_columns(sharing) if name in table.columns]
+    met = table.filter(
+        [take_column(table, n, columns).isin(list(values)) for n, values in where.items()]
+    )
+    counts = {f"{INPUT}{name}": take_column(met, name, columns).count() for name in names}
+    (found,) = engine.to_pandas(met.aggregate(n_rows=met.count(), **counts)).to_dict("records")
+    complete = [name for name in names if found[f"{INPUT}{name}"] == found["n_rows"]]
+    return Complete(where, frozenset(complete))
+
+
 class Inputs:
     """What the features of a pass read of a row, each thing computed once.
 
@@ -95,6 +152,8 @@ class Inputs:
         The declared columns.
     specs : sequence of FeatureSpec
         The features.
+    complete : Complete
+        The columns that rows are known not to lack.
 
     Attributes
     ----------
@@ -104,8 +163,13 @@ class Inputs:
     """
 
     def __init__(
-        self, table: Any, columns: Mapping[str, Column], specs: Sequence[FeatureSpec]
+        self,
+        table: Any,
+        columns: Mapping[str, Column],
+        specs: Sequence[FeatureSpec],
+        complete: Complete,
     ) -> None:
+        self._complete = complete
         self._raw = {name: take_column(table, name, columns) for name in find_used_columns(specs)}
         self._names: dict[tuple[str, str], str] = {}
         self._scales: dict[tuple[str, str], int] = {}
@@ -116,37 +180,52 @@ class Inputs:
 
     def _add_spec(self, spec: FeatureSpec) -> None:
         """Add what a feature reads."""
-        is_key = AGGREGATIONS[spec.aggregation].kind == "values"
-        value = self._raw[spec.value[0]] if is_key else self._add_up(spec.value)
+        meets = self._read_conditions(spec.where)
+        has_value = self._find_present(spec, spec.value)
+        has_weight = self._find_present(spec, spec.denominator)
+        fits = self._find_decided(spec)
+        self._add_condition(spec, "counts", [*meets, *has_value, *has_weight, *fits])
+        if AGGREGATIONS[spec.aggregation].kind == "values":
+            self._add(spec, "value", self._raw[spec.value[0]])
+            return
+        # Where a value or a weight is missing if the row does not meet the conditions, the row
+        # need be asked only for the rest.
+        value, weight = (self._add_up(names) for names in (spec.value, spec.denominator))
         if value is not None:
+            value = _keep_where(meets, value)
             self._add(spec, "value", value)
-            if not is_key:
-                self._add_fixed(spec, "amount", value)
-        weight = self._add_up(spec.denominator)
+            self._add_fixed(spec, "amount", value)
+            self._add_condition(spec, "counts_valued", [*has_weight, *fits])
         if weight is not None:
-            self._add_fixed(spec, "weight", weight)
-        conditions = self._list_conditions(spec)
-        if spec.where or spec.match or len(conditions) > 1:
-            self._add(spec, "counts", _all(conditions))
+            self._add_fixed(spec, "weight", _keep_where(meets, weight))
+            self._add_condition(spec, "counts_weighted", [*has_value, *fits])
         if spec.match:
             self._add(spec, "hit", _all(self._read_conditions(spec.match)))
         elif spec.above is not None and value is not None:
             self._add(spec, "hit", _exceeds(value, spec.above))
 
-    def _list_conditions(self, spec: FeatureSpec) -> list[Any]:
-        """Return what a row must meet and have to count, its weekday apart."""
-        conditions = self._read_conditions(spec.where)
-        for names in (spec.value, spec.denominator):
-            if names:
-                present = [self._raw[name].notnull() for name in names]
-                conditions.append(functools.reduce(operator.or_, present))
-        if len(spec.match) == 1:
-            conditions += [self._raw[name].notnull() for name in spec.match]
-        elif spec.match:
-            # Whether a row fits is known as soon as one condition fails.
-            is_hit = _all(self._read_conditions(spec.match)).cast("int64")
-            conditions.append(is_hit.notnull())
-        return conditions
+    def _find_decided(self, spec: FeatureSpec) -> list[Any]:
+        """Return the condition that it can be told whether a row matches."""
+        if len(spec.match) < 2:
+            return self._find_present(spec, tuple(spec.match))
+        # It can as soon as one condition fails.
+        return [_all(self._read_conditions(spec.match)).cast("int64").notnull()]
+
+    def _find_present(self, spec: FeatureSpec, names: Sequence[str]) -> list[Any]:
+        """Return the condition that a row has one of some columns, if it can be unmet."""
+        is_known = spec.where == self._complete.where
+        if not names or (is_known and self._complete.columns & set(names)):
+            return []
+        return [functools.reduce(operator.or_, [self._raw[name].notnull() for name in names])]
+
+    def _read_conditions(self, conditions: Conditions) -> list[Any]:
+        """Return one boolean column per condition, null where its column is missing."""
+        return [self._raw[name].isin(list(values)) for name, values in conditions.items()]
+
+    def _add_condition(self, spec: FeatureSpec, kind: str, conditions: list[Any]) -> None:
+        """Add the column that says whether all conditions hold, if there are any."""
+        if conditions:
+            self._add(spec, kind, _all(conditions))
 
     def _add(self, spec: FeatureSpec, kind: str, column: Any) -> None:
         """Add a column, or find it among those of other features."""
@@ -170,10 +249,6 @@ class Inputs:
         some = ibis.ifelse(is_present, functools.reduce(operator.add, terms), None)
         # Mostly all are there, and the rest need not be looked at.
         return ibis.coalesce(functools.reduce(operator.add, columns), some)
-
-    def _read_conditions(self, conditions: Conditions) -> list[Any]:
-        """Return one boolean column per condition, null where its column is missing."""
-        return [self._raw[name].isin(list(values)) for name, values in conditions.items()]
 
     def value_name(self, spec: FeatureSpec) -> str:
         """Return the column of a feature's values.
@@ -205,36 +280,42 @@ class Inputs:
         Row
             Null where a row does not pass `where` and `weekdays` or lacks a value asked for.
         """
-        value, amount, weight, counts = (
-            self._find(placed, spec, kind) for kind in ("value", "amount", "weight", "counts")
+        value, amount, weight, hit = (
+            self._find(placed, spec, kind) for kind in ("value", "amount", "weight", "hit")
         )
-        hit = self._find(placed, spec, "hit") if spec.is_indicator else None
         on_weekdays = _find_weekdays(placed, spec)
-        filters = [] if counts is None else [counts]
-        if on_weekdays is not None and AGGREGATIONS[spec.aggregation].weekdays != "needed":
-            filters.append(on_weekdays)
-        counted = _Counted(placed.day.notnull(), filters, value if counts is None else None, hit)
+        filters = [on_weekdays] if AGGREGATIONS[spec.aggregation].weekdays != "needed" else []
+
+        def keep(kind: str, column: Any) -> Any:
+            """Return a column where a condition holds and the weekday is right."""
+            return _keep_where([self._find(placed, spec, kind), *filters], column)
+
+        def keep_hits(column: Any) -> Any:
+            """Return a column where the row counts and is a hit."""
+            kept = keep(decides, column)
+            return kept if hit is None else ibis.ifelse(hit, kept, None)
+
         # Small ones: the engine's sums of them take less room and time.
-        one = ibis.literal(1, "int32")
+        one = ibis.ifelse(placed.day.notnull(), ibis.literal(1, "int32"), None)
         hits = one if hit is None else hit.cast("int32")
+        decides = "counts_valued" if spec.above is not None and not spec.match else "counts"
         is_number = hit is None and amount is not None
-        source = value if is_number else None
-        amount = amount if is_number else hits
-        chosen = amount if on_weekdays is None else ibis.ifelse(on_weekdays, amount, 0)
+        number = amount if is_number else hits
+        chosen = number if on_weekdays is None else ibis.ifelse(on_weekdays, number, 0)
         return Row(
-            one=counted.keep(one),
-            value=counted.keep(value if is_number else hits, source),
-            amount=counted.keep(amount, source),
+            one=keep("counts", one),
+            value=keep("counts_valued", value) if is_number else keep(decides, hits),
+            amount=keep("counts_valued", amount) if is_number else keep(decides, hits),
             amount_scale=self._scales[spec.name, "amount"] if is_number else 1,
-            on_weekdays=counted.keep(chosen),
-            hit=counted.keep(hits),
-            weight=counted.keep(one) if weight is None else counted.keep(weight, weight),
+            on_weekdays=keep("counts", chosen),
+            hit=keep(decides, hits),
+            weight=keep("counts", one) if weight is None else keep("counts_weighted", weight),
             weight_scale=self._scales.get((spec.name, "weight"), 1),
-            day=counted.keep(placed.day),
-            hit_day=counted.keep_hits(placed.day),
+            day=keep("counts", placed.day),
+            hit_day=keep_hits(placed.day),
             offset=placed.offset,
-            bit=counted.keep(placed.bit),
-            hit_bit=counted.keep_hits(placed.bit),
+            bit=keep("counts", placed.bit),
+            hit_bit=keep_hits(placed.bit),
         )
 
     def _find(self, placed: Any, spec: FeatureSpec, kind: str) -> Any | None:
@@ -243,26 +324,10 @@ class Inputs:
         return None if name is None else placed[name]
 
 
-@dataclass(frozen=True)
-class _Counted:
-    """Which rows count: those that meet all filters and have the value, if one is asked for."""
-
-    every_row: Any
-    filters: list[Any]
-    value: Any | None
-    hit: Any | None
-
-    def keep(self, column: Any, source: Any | None = None) -> Any:
-        """Return a column where the row counts, null elsewhere, as it is where `source` is."""
-        if source is not None and not self.filters:
-            return column
-        has_value = [] if self.value is None else [self.value.notnull()]
-        return ibis.ifelse(_all([*self.filters, *has_value] or [self.every_row]), column, None)
-
-    def keep_hits(self, column: Any) -> Any:
-        """Return a column where the row counts and is a hit, null elsewhere."""
-        kept = self.keep(column)
-        return kept if self.hit is None else ibis.ifelse(self.hit, kept, None)
+def _keep_where(conditions: Sequence[Any | None], column: Any) -> Any:
+    """Return a column where all conditions that there are hold, null elsewhere."""
+    held = [condition for condition in conditions if condition is not None]
+    return ibis.ifelse(_all(held), column, None) if held else column
 
 
 def _all(conditions: Sequence[Any]) -> Any:
