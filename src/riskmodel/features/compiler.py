@@ -8,7 +8,8 @@ windows only; so do those that read a column which became known later than its r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -128,6 +129,11 @@ def compile_features(
         """Compute a table that is read more than once."""
         return engine.materialise(table, ibis.util.gen_name("cells"))
 
+    @functools.cache
+    def earliest(name: str) -> date | None:
+        """Find the first day in a table."""
+        return _find_earliest(engine, tables[name], schemas[name])
+
     viewers = rows.select("row_no", "date_no", **make_keys(rows, engine.shorten_key))
     viewers = materialise(viewers)
     results = []
@@ -138,7 +144,7 @@ def compile_features(
     }
     for part in parts:
         table, schema = tables[part.table], schemas[part.table]
-        cells = _plan_cells(engine, part, table, schema, plan.dates, calendar)
+        cells = _plan_cells(part, plan.dates, calendar, earliest)
         placed = Plan(
             cells=cells,
             days=engine.register(cells.days, ibis.util.gen_name("days")),
@@ -165,12 +171,10 @@ def _check_tables(tables: Mapping[str, Any], specs: Sequence[FeatureSpec]) -> No
 
 
 def _plan_cells(
-    engine: Engine,
     part: Pass,
-    table: Any,
-    schema: Table,
     dates: tuple[date, ...],
     calendar: SchoolCalendar,
+    find_earliest: Callable[[str], date | None],
 ) -> CellPlan:
     """Cut the time of one pass into cells, as far back as there is anything to see."""
     is_open = any(span.window.kind == "ever" for span in part.spans)
@@ -178,7 +182,7 @@ def _plan_cells(
         dates,
         tuple(part.spans),
         calendar,
-        earliest=_find_earliest(engine, table, schema) if is_open else None,
+        earliest=find_earliest(part.table) if is_open else None,
         longest_days=part.longest_days,
     )
 
@@ -208,7 +212,8 @@ def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -
         columns[spec.name] = filled.cast("float64")
         if spec.has_flag:
             columns[spec.name + FLAG_SUFFIX] = value.isnull().cast("float64")
-    return joined.select(**columns).order_by([SUBJECT, PREDICTION])
+    # The rows are numbered by subject and date.
+    return joined.order_by("row_no").select(**columns)
 
 
 def select_available(
