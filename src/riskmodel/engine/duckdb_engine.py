@@ -171,7 +171,7 @@ class DuckDBEngine(Engine):
         -------
         tuple of ibis columns
             Two hashes of 64 bits, of the key and of the key read backwards. That two of ten
-            million keys share both is less likely than 1e-24.
+            million keys share both is less likely than 1e-24 (ADR 14).
 
         Notes
         -----
