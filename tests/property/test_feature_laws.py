@@ -30,6 +30,7 @@ from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.features.aggregations import AGGREGATIONS
 from riskmodel.features.compiler import compute_features
+from riskmodel.features.rows import find_complete
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,38 @@ def test_many_rows_agree_with_the_slow_reading(run):
 def test_any_prediction_dates_agree_with_the_slow_reading(engine, rows, pairs):
     specs = SPECS[:20]
     check_same(compute(engine, rows, sorted(pairs), specs), compute_slowly(rows, pairs, specs))
+
+
+ASKED = make_spec("asked", "count", EVER, where={"is_ok": True}).where
+FILLED = {"amount": 0.5, "extra": -1.0, "size": 2.0, "units": 3, "code": "b"}
+
+
+def fill(row, names):
+    """Return a row that lacks none of some columns if it is asked for."""
+    missing = {name: FILLED[name] for name in names if row["is_ok"] and row[name] is None}
+    return row | missing
+
+
+@pytest.mark.parametrize("complete", [(), ("amount", "units"), tuple(FILLED)])
+@some(2)
+@given(rows=event_tables())
+def test_what_rows_never_lack_is_found_and_changes_nothing(engine, complete, rows):
+    rows = [fill(row, complete) for row in [*rows, *make_many_rows(60)]]
+    specs = [spec.model_copy(update={"where": ASKED}) for spec in SPECS]
+    found = find_complete(engine, register(engine, rows), SCHEMAS["events"].columns, specs)
+    assert found.columns >= {*complete, "is_ok"}
+    check_same(compute(engine, rows, PAIRS, specs), compute_slowly(rows, PAIRS, specs))
+
+
+def test_what_is_lacking_is_counted_only_among_rows_asked_for(engine):
+    rows = [EXAMPLE, dict(EXAMPLE, is_ok=False, amount=None), dict(EXAMPLE, units=None)]
+    table, columns = register(engine, rows), SCHEMAS["events"].columns
+    one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
+    specs = [one.model_copy(update={"name": f"{number}"}) for number in range(6)]
+    assert find_complete(engine, table, columns, specs).columns == {"amount", "is_ok"}
+    assert find_complete(engine, table, columns, specs[:2]).columns == set()
+    others = [make_spec("other", "count", EVER, where={"code": (c,)}) for c in "abcdefg"]
+    assert find_complete(engine, table, columns, specs + others).columns == set()
 
 
 def test_many_different_dates_are_computed_together(engine):

@@ -176,8 +176,7 @@ class DuckDBEngine(Engine):
         Notes
         -----
         What is computed from a text column of a Parquet file is computed once per different
-        value where these are few, whereas grouping by the texts compares them row by row:
-        it took three times as long.
+        value where these are few, whereas grouping by the texts compares them row by row.
         """
         return _hash(column), _hash(column.reverse())
 

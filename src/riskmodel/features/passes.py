@@ -265,8 +265,8 @@ def _see_days(
 ) -> tuple[_Measures, Any, dict[str, str]]:
     """Return the measures, the rows that the cohort sees, and the edges of features' windows.
 
-    Only few rows lie near an edge: to find the edges first and then look at each row takes
-    a third of the time of grouping all rows by day.
+    Only few rows lie near an edge: to find the edges first and then look at these rows takes
+    less than grouping all rows by day.
     """
     measures, columns = _read_rows(part, placed, inputs, _get_moments)
     taken = {name: column for name, (column, _) in columns.items()}

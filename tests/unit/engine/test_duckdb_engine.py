@@ -73,6 +73,33 @@ def test_frames_arrow_tables_and_readers_give_the_same_table(engine):
         pd.testing.assert_frame_equal(result, frame.reset_index(drop=True))
 
 
+def test_keys_are_equal_where_their_texts_are(engine):
+    texts = ["abc", "cba", "aab", "baa", "abc", "å" * 40, "å" * 41, "", None, None]
+    table = engine.register(pd.DataFrame({"text": texts}, dtype=object), "texts")
+    first, second = engine.shorten_key(table["text"])
+    found = engine.to_pandas(table.select("text", first=first, second=second))
+    pairs = list(zip(found["first"], found["second"]))
+    same_text, same_key = (
+        {(a, b) for a, one in enumerate(values) for b, other in enumerate(values) if one == other}
+        for values in (texts, pairs)
+    )
+    assert same_key == same_text
+
+
+def test_what_is_computed_once_has_the_types_that_it_says(engine):
+    table = engine.register(pa.table({"n": pa.array([1, 2], pa.int64())}), "numbers")
+    sums = table.aggregate(total=table.n.sum(), mean=table.n.mean())
+    engine.materialise(sums, "sums")
+    kinds = engine.connection.con.execute("DESCRIBE sums").fetchall()
+    assert [kind[:2] for kind in kinds] == [("total", "BIGINT"), ("mean", "DOUBLE")]
+
+
+def test_a_sum_beyond_its_type_is_refused(engine):
+    table = engine.register(pa.table({"n": pa.array([2**62] * 4, pa.int64())}), "large")
+    with pytest.raises(DataContractError, match="declared types"):
+        engine.materialise(table.aggregate(total=table.n.sum()), "too_large")
+
+
 def test_registering_again_replaces_the_table(engine):
     engine.register(pd.DataFrame({"a": [1]}), 'odd "name"')
     table = engine.register(pd.DataFrame({"b": [2, 3]}), 'odd "name"')
