@@ -42,19 +42,23 @@ def describe_units(sample: Sample) -> str:
     )
 
 
-def describe_few_cases(fewest: int) -> str:
-    """Return why so few pupils have no interval.
+def find_few_cases(n_positive: int, n_negative: int, fewest: int = FEWEST_CASES) -> str | None:
+    """Return why so few pupils have no interval, if they are too few.
 
     Parameters
     ----------
-    fewest : int
-        How many with, and without, the outcome it takes.
+    n_positive, n_negative : int
+        Pupils with, and without, the outcome.
+    fewest : int, default 20
+        How many of either it takes.
 
     Returns
     -------
-    str
+    str or None
         The reason.
     """
+    if min(n_positive, n_negative) >= fewest:
+        return None
     return f"no interval: fewer than {fewest} pupils with, or without, the outcome"
 
 
@@ -198,8 +202,8 @@ def make_ranking_interval(
         Without an interval, and with the reason, where fewer than 20 pupils have, or have not,
         the outcome.
     """
-    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
-        return Estimate(value, reason=describe_few_cases(FEWEST_CASES))
+    if (reason := find_few_cases(sample.n_positive, sample.n_negative)) is not None:
+        return Estimate(value, reason=reason)
     return make_interval(value, without, sample, level=level, scale=scale)
 
 
@@ -234,6 +238,31 @@ def make_difference(
         The first less the second; units are left out of both at once.
     """
     return make_interval(
+        one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
+    )
+
+
+def make_ranking_difference(
+    one: tuple[float, FloatArray], other: tuple[float, FloatArray], sample: Sample, *, level: float
+) -> Estimate:
+    """Return the difference of a measure of ranking of two models on the same rows.
+
+    Parameters
+    ----------
+    one, other : tuple of float and numpy.ndarray of float, shape (n_units,)
+        The measure, and the same without each unit.
+    sample : Sample
+        With the units and the labels of both.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        The first less the second, without an interval wherever the measure itself has none (see
+        `make_ranking_interval`).
+    """
+    return make_ranking_interval(
         one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
     )
 

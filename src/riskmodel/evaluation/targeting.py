@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_difference, make_interval
+from riskmodel.evaluation.intervals import make_difference, make_interval, make_ranking_difference
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import Sample, leave_out, make_sample
 from riskmodel.evaluation.specs import count_places
@@ -189,4 +189,4 @@ def compare_in_time(
         return Estimate.unknown("not defined: the points have no pupils of both kinds in common")
     if fewest < minimum_count:
         return Estimate.suppressed(minimum_count)
-    return make_difference(measure_auc(before), measure_auc(after), after, level=level)
+    return make_ranking_difference(measure_auc(before), measure_auc(after), after, level=level)
