@@ -267,6 +267,34 @@ def make_ranking_difference(
     )
 
 
+def make_share_interval(
+    value: float, without: FloatArray, counts: FloatArray, sample: Sample, level: float
+) -> Estimate:
+    """Return a share with its interval, also where it is 0 or 1.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+    without : numpy.ndarray of float, shape (n_units,)
+        The share without each unit.
+    counts : numpy.ndarray of float, shape (n_units,)
+        The pupils in its denominator, by unit.
+    sample : Sample
+        With its units.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        See `make_edge_interval` for 0 and 1, `make_interval` for all others.
+    """
+    if value in (0.0, 1.0):
+        return make_edge_interval(value, counts, sample, level)
+    return make_interval(value, without, sample, level=level, scale="logit")
+
+
 def make_edge_interval(value: float, counts: FloatArray, sample: Sample, level: float) -> Estimate:
     """Return a share of 0 or 1 with Wilson's interval.
 

@@ -207,3 +207,27 @@ def test_differences_of_auc_have_no_interval_where_the_auc_has_none(region):
         assert figure["value"] is not None
         assert figure["lower"] is None
         assert figure["reason"] == own["reason"]
+
+
+def test_reaching_everyone_or_nobody_has_an_interval_too(region):
+    """The schools' list reaches all with the outcome; the pupils' list none of them."""
+    flagged = region["label"] == 1
+    by_risk = region.assign(risk=np.where(flagged, 0.1, 0.9))
+    by_school = region.assign(model=SCHOOL_ONLY, risk=np.where(flagged, 0.9, 0.1))
+    spec = EvaluationSpec(capacity=float(flagged.mean()))
+    result = evaluate(pd.concat([by_risk, by_school]), spec, chosen={"november": "logistic"})
+    (targeting,) = result.targeting
+    assert (targeting.recall.value, targeting.school_only_recall.value) == (0, 1)
+    for figure, model in (
+        (targeting.recall, "logistic"), (targeting.school_only_recall, SCHOOL_ONLY)
+    ):  # fmt: skip
+        assert figure.method.startswith("Wilson")
+        assert figure == result.find("november", model).metrics["recall_at_capacity"]
+    assert targeting.recall.lower == 0 < targeting.recall.upper < 0.2
+    assert 0.8 < targeting.school_only_recall.lower < targeting.school_only_recall.upper == 1
+
+
+def test_a_list_that_stays_as_it_is_has_an_interval_too(region):
+    change = measure_churn(region, region, 0.2, level=0.95, minimum_count=10)["share_new"]
+    assert change["lower"] == change["value"] == 0
+    assert 0 < change["upper"] < 0.1
