@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from benchmarks.designs import make_pupils
 from riskmodel.fairness.audit import audit, audit_inputs
 from riskmodel.fairness.intervals import influence_limits, mean_intervals, measure_gap
 from riskmodel.fairness.refits import ARMS
+from riskmodel.fairness.schema import load_schema
 from riskmodel.fairness.specs import AuditSpec
 
 
@@ -71,6 +73,7 @@ def test_a_rate_that_nobody_differs_in_is_not_taken_apart() -> None:
         frame["label"], frame["risk"], sensitive_features=frame[["group"]],
         cluster=frame["school"], threshold=0.5, n_resamples=99,
     )  # fmt: skip
+    jsonschema.Draft202012Validator(load_schema()).validate(result.to_dict())
     (attribute,) = result.to_dict()["decomposition"]["attributes"]
     assert {entry["miss_rate"].get("reason") for entry in attribute["groups"]} == {"no_variation"}
     assert all("gap" in entry["base_rate"] for entry in attribute["groups"])
@@ -110,6 +113,7 @@ def test_what_is_hidden_of_a_group_is_hidden_of_its_bands_of_risk_too() -> None:
         label, rng.uniform(0.2, 0.4, len(frame)), sensitive_features=frame[["group"]],
         cluster=frame["school"], threshold=0.3, n_resamples=99,
     )  # fmt: skip
+    jsonschema.Draft202012Validator(load_schema()).validate(result.to_dict())
     groups: list[dict[str, Any]] = result.to_dict()["calibration"]["attributes"][0]["groups"]
     (entry,) = [group for group in groups if group["group"] == "g0"]
     for part in ("observed_minus_risk", "bands"):
