@@ -16,6 +16,8 @@ from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample, regroup
 FloatArray = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "logit"]
 
+_AT_THE_END = "no interval: the value is at the end of its range"
+
 FEWEST_CASES = 20
 """The fewest pupils with, and without, the outcome from which ranking has an interval."""
 
@@ -100,7 +102,7 @@ def make_interval(
     if (reason := find_gap(without, sample)) is not None:
         return Estimate(value, reason=reason)
     if (scale == "logit" and not 0 < value < 1) or (scale == "log" and value <= 0):
-        return Estimate(value, reason="no interval: the value is at the end of its range")
+        return Estimate(value, reason=_AT_THE_END)
     n_units = sample.n_units
     error = float(np.sqrt((n_units - 1) / n_units * np.sum((without - value) ** 2)))
     quantile = float(t.ppf(0.5 + level / 2, n_units - 1))
@@ -226,7 +228,7 @@ def make_difference(
     Parameters
     ----------
     one, other : tuple of float and numpy.ndarray of float, shape (n_units,)
-        The measure, and the same without each unit.
+        The measure, in [0, 1], and the same without each unit.
     sample : Sample
         With the units of both.
     level : float
@@ -235,8 +237,11 @@ def make_difference(
     Returns
     -------
     Estimate
-        The first less the second; units are left out of both at once.
+        The first less the second; units are left out of both at once. Without an interval
+        where one is 0 and the other 1: leaving units out does not tell how sure that is.
     """
+    if {one[0], other[0]} == {0.0, 1.0}:
+        return Estimate(one[0] - other[0], reason=_AT_THE_END)
     return make_interval(
         one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
     )

@@ -225,6 +225,9 @@ def test_reaching_everyone_or_nobody_has_an_interval_too(region):
         assert figure == result.find("november", model).metrics["recall_at_capacity"]
     assert targeting.recall.lower == 0 < targeting.recall.upper < 0.2
     assert 0.8 < targeting.school_only_recall.lower < targeting.school_only_recall.upper == 1
+    assert targeting.difference.value == -1
+    assert targeting.difference.lower is None, "not an interval of no width"
+    assert targeting.difference.reason.startswith("no interval")
 
 
 def test_a_list_that_stays_as_it_is_has_an_interval_too(region):

@@ -120,3 +120,21 @@ def test_what_is_hidden_of_a_group_is_hidden_of_its_bands_of_risk_too() -> None:
         assert entry[part]["p_value"] is None
         assert entry[part]["reason"] == "suppressed"
         assert entry[part]["flagged"] is True
+
+
+def test_other_inputs_change_the_auc_without_limits_where_few_have_the_outcome() -> None:
+    frame = make_pupils(4, n_pupils=900, n_schools=20)
+    rng = np.random.default_rng(2)
+    label = np.zeros(900)
+    label[rng.choice(900, 15, replace=False)] = 1.0
+    frame = frame.assign(school_unit=frame["school"].astype(str), label=label)
+    risks = {name: rng.random(900) for name in ("base", *ARMS)}
+    spec = AuditSpec(sensitive_features=("group",), threshold=0.0, n_resamples=99)
+    found = audit_inputs(
+        frame.assign(risk=0.5), risks, spec, base="base", family="logistic", proxies=(),
+        random_state=0,
+    )  # fmt: skip
+    figure = found["arms"][ARMS[0]]["auc"]
+    assert figure["value"] is not None
+    assert figure["lower"] is None
+    assert "fewer than 20" in figure["reason"]
