@@ -206,7 +206,8 @@ def sort_by_reference(evaluation: Mapping[str, Any]) -> dict[str, list[str]]:
         chosen = entry["models"][evaluation["chosen"][point]]["metrics"]["auc"]["value"]
         is_reached = chosen >= max(REFERENCE[point].values())
         found["reached" if is_reached else "missed"].append(day)
-        if entry["comparison"]["auc_difference"]["upper"] < 0:
+        upper = entry["comparison"]["auc_difference"].get("upper")
+        if upper is not None and upper < 0:
             found["costly"].append(day)
     return found
 

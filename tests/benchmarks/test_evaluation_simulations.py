@@ -1,9 +1,12 @@
 """A smaller version of the simulations behind docs/evaluation_simulations.md."""
 
+from benchmarks import evaluation_simulations
 from benchmarks.evaluation_simulations import (
+    FIRST_SEED,
     FIT_MEASURES,
     LEVELS,
     MEASURES,
+    TUNING_SEEDS,
     draw_pupils,
     find_true_distances,
     find_truth,
@@ -38,3 +41,18 @@ def test_distances_from_the_chances_are_those_of_very_many_pupils_and_not_of_few
     reliability = [measure_brier_parts(one)[0].value for one in (few, many)]
     assert index[1] < 1.5 * truth["calibration_index"] < index[0]
     assert reliability[1] < 2 * truth["reliability"] < 0.2 * reliability[0]
+
+
+def test_no_sample_that_is_counted_was_chosen_on(monkeypatch):
+    drawn = []
+
+    def draw(seed, *arguments):
+        """Draw as always, and keep the seed."""
+        drawn.append(seed)
+        return draw_pupils(seed, *arguments)
+
+    monkeypatch.setattr(evaluation_simulations, "draw_pupils", draw)
+    truth = dict.fromkeys((*MEASURES, *FIT_MEASURES), 0.5)
+    simulate("15 %", 6, truth, 3)
+    assert drawn == [FIRST_SEED, FIRST_SEED + 1, FIRST_SEED + 2]
+    assert min(drawn) > TUNING_SEEDS[1]

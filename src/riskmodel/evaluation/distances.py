@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from riskmodel.core.randomness import make_generator
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import describe_few_cases, describe_units, find_gap
+from riskmodel.evaluation.intervals import describe_units, find_few_cases, find_gap
 from riskmodel.evaluation.sample import Sample
 
 FloatArray = npt.NDArray[np.float64]
@@ -84,9 +84,8 @@ def make_distance_interval(distance: Distance, sample: Sample, *, level: float) 
     Ferro, C. A. T. and Fricker, T. E. (2012). A bias-corrected decomposition of the Brier
     score. Quarterly Journal of the Royal Meteorological Society 138, 1954-1960.
     """
-    reason = find_gap(distance.without, sample)
-    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES_AT_PLACES:
-        reason = describe_few_cases(FEWEST_CASES_AT_PLACES)
+    few = find_few_cases(sample.n_positive, sample.n_negative, FEWEST_CASES_AT_PLACES)
+    reason = few or find_gap(distance.without, sample)
     if reason is not None:
         return Estimate(distance.value, reason=reason)
     n_units, power = sample.n_units, distance.power

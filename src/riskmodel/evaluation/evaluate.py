@@ -12,7 +12,7 @@ import pandas as pd
 from riskmodel.core.validation import check_columns
 from riskmodel.errors import UsageError
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_difference
+from riskmodel.evaluation.intervals import make_ranking_difference
 from riskmodel.evaluation.label_modes import measure_label_modes
 from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import measure_auc
@@ -150,7 +150,7 @@ def _compare(
         return YardstickComparison(point, name, YARDSTICK, Estimate.unknown(reason))
     measured = {n: measure_auc(make_sample(rows[n])) for n in same}
     best = max(same, key=lambda n: measured[n][0])
-    difference = make_difference(
+    difference = make_ranking_difference(
         measured[best], measure_auc(yardstick), yardstick, level=spec.level
     )
     return YardstickComparison(point, best, YARDSTICK, difference)

@@ -16,6 +16,8 @@ from riskmodel.evaluation.sample import MINIMUM_CLUSTERS, Sample, regroup
 FloatArray = npt.NDArray[np.float64]
 Scale = Literal["identity", "log", "logit"]
 
+_AT_THE_END = "no interval: the value is at the end of its range"
+
 FEWEST_CASES = 20
 """The fewest pupils with, and without, the outcome from which ranking has an interval."""
 
@@ -42,19 +44,23 @@ def describe_units(sample: Sample) -> str:
     )
 
 
-def describe_few_cases(fewest: int) -> str:
-    """Return why so few pupils have no interval.
+def find_few_cases(n_positive: int, n_negative: int, fewest: int = FEWEST_CASES) -> str | None:
+    """Return why so few pupils have no interval, if they are too few.
 
     Parameters
     ----------
-    fewest : int
-        How many with, and without, the outcome it takes.
+    n_positive, n_negative : int
+        Pupils with, and without, the outcome.
+    fewest : int, default 20
+        How many of either it takes.
 
     Returns
     -------
-    str
+    str or None
         The reason.
     """
+    if min(n_positive, n_negative) >= fewest:
+        return None
     return f"no interval: fewer than {fewest} pupils with, or without, the outcome"
 
 
@@ -96,7 +102,7 @@ def make_interval(
     if (reason := find_gap(without, sample)) is not None:
         return Estimate(value, reason=reason)
     if (scale == "logit" and not 0 < value < 1) or (scale == "log" and value <= 0):
-        return Estimate(value, reason="no interval: the value is at the end of its range")
+        return Estimate(value, reason=_AT_THE_END)
     n_units = sample.n_units
     error = float(np.sqrt((n_units - 1) / n_units * np.sum((without - value) ** 2)))
     quantile = float(t.ppf(0.5 + level / 2, n_units - 1))
@@ -198,8 +204,8 @@ def make_ranking_interval(
         Without an interval, and with the reason, where fewer than 20 pupils have, or have not,
         the outcome.
     """
-    if min(sample.n_positive, sample.n_negative) < FEWEST_CASES:
-        return Estimate(value, reason=describe_few_cases(FEWEST_CASES))
+    if (reason := find_few_cases(sample.n_positive, sample.n_negative)) is not None:
+        return Estimate(value, reason=reason)
     return make_interval(value, without, sample, level=level, scale=scale)
 
 
@@ -222,7 +228,7 @@ def make_difference(
     Parameters
     ----------
     one, other : tuple of float and numpy.ndarray of float, shape (n_units,)
-        The measure, and the same without each unit.
+        The measure, in [0, 1], and the same without each unit.
     sample : Sample
         With the units of both.
     level : float
@@ -231,11 +237,67 @@ def make_difference(
     Returns
     -------
     Estimate
-        The first less the second; units are left out of both at once.
+        The first less the second; units are left out of both at once. Without an interval
+        where one is 0 and the other 1: leaving units out does not tell how sure that is.
     """
+    if {one[0], other[0]} == {0.0, 1.0}:
+        return Estimate(one[0] - other[0], reason=_AT_THE_END)
     return make_interval(
         one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
     )
+
+
+def make_ranking_difference(
+    one: tuple[float, FloatArray], other: tuple[float, FloatArray], sample: Sample, *, level: float
+) -> Estimate:
+    """Return the difference of a measure of ranking of two models on the same rows.
+
+    Parameters
+    ----------
+    one, other : tuple of float and numpy.ndarray of float, shape (n_units,)
+        The measure, and the same without each unit.
+    sample : Sample
+        With the units and the labels of both.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        The first less the second, without an interval wherever the measure itself has none (see
+        `make_ranking_interval`).
+    """
+    return make_ranking_interval(
+        one[0] - other[0], one[1] - other[1], sample, level=level, scale="identity"
+    )
+
+
+def make_share_interval(
+    value: float, without: FloatArray, counts: FloatArray, sample: Sample, level: float
+) -> Estimate:
+    """Return a share with its interval, also where it is 0 or 1.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+    without : numpy.ndarray of float, shape (n_units,)
+        The share without each unit.
+    counts : numpy.ndarray of float, shape (n_units,)
+        The pupils in its denominator, by unit.
+    sample : Sample
+        With its units.
+    level : float
+        The share of intervals that cover the true value.
+
+    Returns
+    -------
+    Estimate
+        See `make_edge_interval` for 0 and 1, `make_interval` for all others.
+    """
+    if value in (0.0, 1.0):
+        return make_edge_interval(value, counts, sample, level)
+    return make_interval(value, without, sample, level=level, scale="logit")
 
 
 def make_edge_interval(value: float, counts: FloatArray, sample: Sample, level: float) -> Estimate:

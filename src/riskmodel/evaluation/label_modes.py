@@ -47,6 +47,24 @@ def fill_labels(labels: pd.Series[float], mode: LabelMode) -> pd.Series[float]:
     return labels.fillna(1.0 if mode == "not_completed" else 0.0)
 
 
+def find_trainable(labels: pd.Series[float], mode: LabelMode) -> pd.Series[bool]:
+    """Tell which pupils a model can be trained on.
+
+    Parameters
+    ----------
+    labels : pandas.Series of float
+        1 for the outcome, 0 without, NaN where not known.
+    mode : {'left_out', 'not_completed', 'completed'}
+        How pupils without a known outcome count.
+
+    Returns
+    -------
+    pandas.Series of bool
+        All, save those without a known outcome where they are left out.
+    """
+    return fill_labels(labels, mode).notna()
+
+
 def measure_label_modes(
     point: str, model: str, rows: pd.DataFrame, spec: EvaluationSpec
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_difference, make_interval
+from riskmodel.evaluation.intervals import find_few_cases, make_difference, make_interval
 from riskmodel.evaluation.ranking import measure_weighted_auc
 from riskmodel.evaluation.sample import Sample, leave_out, make_sample
 from riskmodel.evaluation.specs import EvaluationSpec
@@ -125,7 +125,8 @@ def measure_leaving(
     n_terms = risks[COMMON].shape[1]
     shown = _find_shown(followed, n_terms, spec.minimum_count)
     shares = _measure_shares(followed, sample, n_terms)
-    terms, parts = [], []
+    terms: list[dict[str, Any]] = []
+    parts, reasons = [], []
     for term in shown:
         weights = followed.weigh(term)
         measured = {
@@ -133,8 +134,10 @@ def measure_leaving(
         }
         parts.append(measured)
         share = make_interval(*shares[term - 1], sample, level=spec.level, scale="logit")
+        few = find_few_cases(*(int((weight > 0).sum()) for weight in weights))
+        reasons.append(few)
         models = {
-            name: _describe(one, measured[COMMON], sample, spec)
+            name: _describe(one, measured[COMMON], sample, spec, few)
             | {"expected": float(risks[name][:, term - 1].mean())}
             for name, one in measured.items()
         }
@@ -142,7 +145,10 @@ def measure_leaving(
     overall = {}
     if parts:
         means = {name: _average([one[name] for one in parts]) for name in risks}
-        overall = {name: _describe(one, means[COMMON], sample, spec) for name, one in means.items()}
+        few = next((reason for reason in reasons if reason is not None), None)
+        overall = {
+            name: _describe(one, means[COMMON], sample, spec, few) for name, one in means.items()
+        }
     return {"n_terms": n_terms, "terms": terms, "overall": overall}
 
 
@@ -196,12 +202,18 @@ def _average(parts: list[dict[str, Measured]]) -> dict[str, Measured]:
 
 
 def _describe(
-    one: dict[str, Measured], common: dict[str, Measured], sample: Sample, spec: EvaluationSpec
+    one: dict[str, Measured],
+    common: dict[str, Measured],
+    sample: Sample,
+    spec: EvaluationSpec,
+    few: str | None,
 ) -> dict[str, Any]:
-    """Return a model's measures with their intervals."""
+    """Return a model's measures with their intervals, the AUC without where cases are few."""
     gain = make_difference(common["brier"], one["brier"], sample, level=spec.level)
     figures: dict[str, Estimate] = {
         name: make_interval(*measured, sample, level=spec.level, scale="logit")
         for name, measured in one.items()
     }
+    if few is not None:
+        figures["auc"] = Estimate(one["auc"][0], reason=few)
     return {name: figure.to_dict() for name, figure in (figures | {"brier_gain": gain}).items()}

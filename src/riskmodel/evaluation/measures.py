@@ -25,9 +25,9 @@ from riskmodel.evaluation.distances import make_distance_interval
 from riskmodel.evaluation.estimate import Estimate
 from riskmodel.evaluation.intervals import (
     Scale,
-    make_edge_interval,
     make_interval,
     make_ranking_interval,
+    make_share_interval,
     make_wide_interval,
 )
 from riskmodel.evaluation.ranking import (
@@ -180,9 +180,9 @@ def _measure_within_schools(
         return
     positives = sample.add_up(sample.known_label)
     precision = counts.precision, counts.precision_without, counts.met_by_unit
-    yield names[1], _make_share(*precision, sample, spec.level)
+    yield names[1], make_share_interval(*precision, sample, spec.level)
     recall = counts.recall, counts.recall_without, positives
-    yield names[2], _make_share(*recall, sample, spec.level)
+    yield names[2], make_share_interval(*recall, sample, spec.level)
 
 
 def _measure_at_shares(sample: Sample, spec: EvaluationSpec) -> list[dict[str, Any]]:
@@ -202,8 +202,8 @@ def _measure_at_shares(sample: Sample, spec: EvaluationSpec) -> list[dict[str, A
             {
                 "share": share,
                 "count": size,
-                "precision": _make_share(*precision, sample, spec.level).to_dict(),
-                "recall": _make_share(*recall, sample, spec.level).to_dict(),
+                "precision": make_share_interval(*precision, sample, spec.level).to_dict(),
+                "recall": make_share_interval(*recall, sample, spec.level).to_dict(),
                 "lift": measure_lift(counts, sample, spec.level).to_dict(),
             }
         )
@@ -223,13 +223,13 @@ def _measure_at_capacity(
         return
     yield "lift_at_capacity", measure_lift(counts, sample, spec.level)
     positives = sample.add_up(sample.known_label)
-    precision = _make_share(
+    precision = make_share_interval(
         counts.precision, counts.precision_without, counts.met_by_unit, sample, spec.level
     )
     yield "precision_at_capacity", precision
     yield (
         "recall_at_capacity",
-        _make_share(counts.recall, counts.recall_without, positives, sample, spec.level),
+        make_share_interval(counts.recall, counts.recall_without, positives, sample, spec.level),
     )
     yield "number_needed_to_screen", _invert(precision)
 
@@ -243,15 +243,6 @@ def _find_capacity_reason(sample: Sample, counts: CapacityCounts, minimum_count:
     if any(is_small(round(cell, 9), minimum_count) for cell in cells):
         return Estimate.suppressed(minimum_count).reason
     return None
-
-
-def _make_share(
-    value: float, without: FloatArray, counts: FloatArray, sample: Sample, level: float
-) -> Estimate:
-    """Return a share with its interval, also where it is 0 or 1."""
-    if value in (0.0, 1.0):
-        return make_edge_interval(value, counts, sample, level)
-    return make_interval(value, without, sample, level=level, scale="logit")
 
 
 def _invert(precision: Estimate) -> Estimate:

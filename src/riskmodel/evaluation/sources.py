@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_difference
+from riskmodel.evaluation.intervals import make_difference, make_ranking_difference
 from riskmodel.evaluation.measures import find_reason, measure_model
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import make_sample
@@ -56,17 +56,14 @@ def compare_sources(
             found.append({"source": source, "auc": missing, "recall": missing})
             continue
         without = make_sample(rows.assign(risk=risk))
-        pairs = {"auc": [measure_auc(one) for one in (everything, without)]}
+        areas = [measure_auc(one) for one in (everything, without)]
+        auc = make_ranking_difference(areas[0], areas[1], everything, level=spec.level)
         counts = [count_at_capacity(one, capacity) for one in (everything, without)]
-        pairs["recall"] = [(one.recall, one.recall_without) for one in counts]
-        moved = abs(counts[0].found - counts[1].found)
-        entry: dict[str, Any] = {"source": source}
-        for name, (with_all, left) in pairs.items():
-            figure = make_difference(with_all, left, everything, level=spec.level)
-            if name == "recall" and 0 < moved < spec.minimum_count:
-                figure = Estimate.suppressed(spec.minimum_count)
-            entry[name] = figure.to_dict()
-        found.append(entry)
+        reached = [(one.recall, one.recall_without) for one in counts]
+        recall = make_difference(reached[0], reached[1], everything, level=spec.level)
+        if 0 < abs(counts[0].found - counts[1].found) < spec.minimum_count:
+            recall = Estimate.suppressed(spec.minimum_count)
+        found.append({"source": source, "auc": auc.to_dict(), "recall": recall.to_dict()})
     return found
 
 
@@ -100,5 +97,7 @@ def compare_unseen(
     reason = find_reason(before, spec)
     if reason is not None:
         return found | {"auc_difference": Estimate.unknown(reason).to_dict()}
-    figure = make_difference(measure_auc(after), measure_auc(before), before, level=spec.level)
+    figure = make_ranking_difference(
+        measure_auc(after), measure_auc(before), before, level=spec.level
+    )
     return found | {"auc_difference": figure.to_dict()}

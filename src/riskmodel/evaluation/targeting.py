@@ -10,7 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.evaluation.estimate import Estimate
-from riskmodel.evaluation.intervals import make_difference, make_interval
+from riskmodel.evaluation.intervals import (
+    make_difference,
+    make_ranking_difference,
+    make_share_interval,
+)
 from riskmodel.evaluation.ranking import count_at_capacity, measure_auc
 from riskmodel.evaluation.sample import Sample, leave_out, make_sample
 from riskmodel.evaluation.specs import count_places
@@ -105,8 +109,9 @@ def compare_targeting(
 
     own_recall = by_risk.recall, by_risk.recall_without
     school_recall = by_school.recall, by_school.recall_without
+    positives = own.add_up(own.known_label)
     recall, school_only_recall = (
-        make_interval(*one, own, level=level, scale="logit") for one in (own_recall, school_recall)
+        make_share_interval(*one, positives, own, level) for one in (own_recall, school_recall)
     )
     difference = make_difference(own_recall, school_recall, own, level=level)
     return TargetingComparison(point, model, recall, school_only_recall, difference)
@@ -155,7 +160,7 @@ def measure_churn(
     sample = make_sample(rows)
     new, places = sample.add_up(is_new.astype(np.float64)), sample.add_up(sample.known_label)
     without = leave_out(new, places)
-    figure = make_interval(n_new / size, without, sample, level=level, scale="logit")
+    figure = make_share_interval(n_new / size, without, places, sample, level)
     return {"share_new": figure.to_dict()}
 
 
@@ -189,4 +194,4 @@ def compare_in_time(
         return Estimate.unknown("not defined: the points have no pupils of both kinds in common")
     if fewest < minimum_count:
         return Estimate.suppressed(minimum_count)
-    return make_difference(measure_auc(before), measure_auc(after), after, level=level)
+    return make_ranking_difference(measure_auc(before), measure_auc(after), after, level=level)

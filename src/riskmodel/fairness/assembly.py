@@ -200,11 +200,16 @@ def _measure(
         total: Counts = lattice.members @ sums.reshape(shape)
         return total
 
-    values = {"mean_risk": rows.risk, "risk_minus_observed": rows.risk - rows.y_true}
-    for name in _MEANS:
-        sums, squares = add_up(values[name]), add_up(values[name] ** 2)
+    counts = cells.sum(axis=-1)
+    # If risks are right, outcomes vary so much by chance: also where a group has one kind only.
+    chance = add_up(rows.risk * (1 - rows.risk)).sum(axis=1) / counts.sum(axis=1) ** 2
+    values = {
+        "mean_risk": (rows.risk, None),
+        "risk_minus_observed": (rows.risk - rows.y_true, chance),
+    }
+    for name, (value, least) in values.items():
         measures[name] = mean_intervals(
-            sums, squares, cells.sum(axis=-1), level, is_clustered=is_clustered
+            add_up(value), add_up(value**2), counts, level, is_clustered=is_clustered, least=least
         )
     return measures
 

@@ -271,5 +271,10 @@ def _describe_group(
         bands: dict[str, Any] = {"p_value": None, "flagged": None, "reason": TOO_FEW}
     else:
         smallest = float(np.nanmin(own))
-        bands = {"p_value": smallest, "flagged": smallest <= limit, "reason": None}
+        is_hidden = bool(context.hidden["positives"][number])
+        bands = {
+            "p_value": None if is_hidden else smallest,
+            "flagged": smallest <= limit,
+            "reason": SUPPRESSED if is_hidden else None,
+        }
     return {"observed_minus_risk": level, "bands": bands, "curve": describe_curve(context, number)}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from riskmodel.evaluation.sample import MINIMUM_CLUSTERS
-from riskmodel.fairness.comparisons import TOO_FEW
+from riskmodel.fairness.comparisons import NO_VARIATION, TOO_FEW
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import Counts
 from riskmodel.fairness.measures import RATES
@@ -127,6 +127,8 @@ def _describe(context: AuditContext, name: str, at: int) -> dict[str, Any]:
     sizes = trials[1].sum(), trials[0].sum() - trials[1].sum()
     if min(sizes) < context.spec.minimum_count or (trials[1] > 0).sum() < MINIMUM_CLUSTERS:
         return {"reason": TOO_FEW}
+    if successes[0].sum() in (0, trials[0].sum()):
+        return {"reason": NO_VARIATION}
     found = split_gap(successes[0], trials[0], successes[1], trials[1])
     keep = 1 - np.eye(trials.shape[1])
     without = split_gap(

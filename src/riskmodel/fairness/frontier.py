@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import CELLS, Counts, Grouping
-from riskmodel.fairness.intervals import influence_limits
+from riskmodel.fairness.intervals import find_limits, measure_gap
 from riskmodel.fairness.list_changes import (
     Bools,
     count_list,
@@ -116,9 +116,7 @@ def _find_least_reached(context: AuditContext, grouping: Grouping, hidden: Bools
 
 def _measure_gap(cells: Counts, level: float) -> dict[str, float]:
     """Return a group's recall less that of all other pupils, with limits over units."""
-    top, bottom = RATES["recall"].count(cells)
-    rates: Counts = top.sum(axis=1) / bottom.sum(axis=1)
-    influence = (top - rates[:, np.newaxis] * bottom) / bottom.sum(axis=1, keepdims=True)
-    value = float(rates[1] - rates[0])
-    lower, upper = influence_limits(value, influence[1] - influence[0], level)
+    top, bottom = RATES["recall"].count(cells[::-1])
+    value, variance = measure_gap(top, bottom, is_clustered=True)
+    lower, upper = find_limits(value, variance, top.shape[1] - 1, level)
     return {"value": value, "lower": lower, "upper": upper}

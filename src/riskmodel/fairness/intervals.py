@@ -132,7 +132,13 @@ def rate_intervals(
 
 
 def mean_intervals(
-    sums: Array, squares: Array, counts: Array, level: float, *, is_clustered: bool
+    sums: Array,
+    squares: Array,
+    counts: Array,
+    level: float,
+    *,
+    is_clustered: bool,
+    least: Array | None = None,
 ) -> Intervals:
     """Return means by group with intervals that allow for clusters where there are any.
 
@@ -144,11 +150,14 @@ def mean_intervals(
         Confidence level in (0, 1).
     is_clustered : bool
         Whether the columns are clusters.
+    least : numpy.ndarray of float, shape (n_groups,), optional
+        The least variance of each mean, where it is known from elsewhere.
 
     Returns
     -------
     Intervals
-        In the unit of the values; the limits are NaN for fewer than two pupils.
+        In the unit of the values; the limits are NaN for fewer than two pupils. With clusters
+        the variance is no less than that of independent pupils, as for rates.
     """
     n = counts.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -160,9 +169,12 @@ def mean_intervals(
     if is_clustered:
         n_clusters = (counts > 0).sum(axis=1)
         enough = n_clusters >= MINIMUM_CLUSTERS
-        variance = np.where(enough, ratio_variance(sums, counts), variance)
+        clustered = np.maximum(ratio_variance(sums, counts), variance)
+        variance = np.where(enough, clustered, variance)
         critical = np.where(enough, _t_quantile(n_clusters, level), critical)
         names = np.where(enough, CLUSTERED_MEAN, INDEPENDENT_MEAN + FEW_CLUSTERS).tolist()
+    if least is not None:
+        variance = np.maximum(variance, least)
     half = critical * np.sqrt(variance)
     return Intervals(mean, mean - half, mean + half, names)
 
@@ -189,7 +201,65 @@ def ratio_variance(tops: Array, bottoms: Array) -> Array:
     return variance
 
 
-def influence_limits(value: float, influence: Array, level: float) -> tuple[float, float]:
+def measure_gap(successes: Array, trials: Array, *, is_clustered: bool) -> tuple[float, float]:
+    """Return a group's rate less that of all others, and its variance.
+
+    Parameters
+    ----------
+    successes, trials : numpy.ndarray of float, shape (2, n_clusters)
+        Counts of the group, then of all others.
+    is_clustered : bool
+        Whether the columns are clusters.
+
+    Returns
+    -------
+    gap, variance : float
+        The variance is cluster-robust (CR1), and no less than that of independent pupils: of
+        these one more with, and one without, is counted too, so that rates of 0 and 1 do not
+        seem sure.
+
+    References
+    ----------
+    Agresti, A. and Caffo, B. (2000). Simple and effective confidence intervals for proportions
+    and differences of proportions result from adding two successes and two failures. The
+    American Statistician 54, 280-288.
+    """
+    k, n = successes.sum(axis=1), trials.sum(axis=1)
+    rates = k / n
+    plain = rates * (1 - rates) / n
+    variance = float(np.maximum(plain, (k + 1) * (n - k + 1) / (n + 2) ** 3).sum())
+    if is_clustered:
+        residuals = (successes - rates[:, np.newaxis] * trials) / n[:, np.newaxis]
+        n_clusters = int((trials.sum(axis=0) > 0).sum())
+        own = ((residuals[0] - residuals[1]) ** 2).sum() * n_clusters / max(n_clusters - 1, 1)
+        variance = max(variance, float(own))
+    return float(rates[0] - rates[1]), variance
+
+
+def find_limits(value: float, variance: float, freedom: float, level: float) -> tuple[float, float]:
+    """Return limits by Student's t.
+
+    Parameters
+    ----------
+    value, variance : float
+        The figure and its variance.
+    freedom : float
+        Degrees of freedom; infinite for the normal distribution.
+    level : float
+        The confidence level.
+
+    Returns
+    -------
+    tuple of (float, float)
+        Lower and upper limit.
+    """
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance))
+    return value - half, value + half
+
+
+def influence_limits(
+    value: float, influence: Array, level: float
+) -> tuple[float, float] | tuple[None, None]:
     """Return limits of a figure from what each cluster has added to its error.
 
     Parameters
@@ -203,13 +273,15 @@ def influence_limits(value: float, influence: Array, level: float) -> tuple[floa
 
     Returns
     -------
-    tuple of (float, float)
-        Lower and upper limit, by t with one degree of freedom less than clusters.
+    tuple of (float, float) or of (None, None)
+        Lower and upper limit, by t with one degree of freedom less than clusters; none with
+        fewer than 6 clusters.
     """
     n = len(influence)
+    if n < MINIMUM_CLUSTERS:
+        return None, None
     variance = float(ratio_variance(influence[None], np.ones((1, n)))[0]) * n**2
-    half = float(_t_quantile(np.array([n]), level)[0]) * float(np.sqrt(variance))
-    return value - half, value + half
+    return find_limits(value, variance, n - 1, level)
 
 
 def find_design_effect(successes: Array, trials: Array) -> float:

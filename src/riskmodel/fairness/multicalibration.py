@@ -17,7 +17,9 @@ from riskmodel.fairness.calibration import (
 from riskmodel.fairness.comparisons import TOO_FEW
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.intervals import MINIMUM_CLUSTERS
+from riskmodel.fairness.list_changes import has_small
 from riskmodel.fairness.small_groups import iterate_attributes
+from riskmodel.privacy.disclosure import SUPPRESSED
 
 Array = npt.NDArray[np.float64]
 
@@ -158,10 +160,9 @@ def _show(
            for half in (first, ~first)]  # fmt: skip
     rest = [part[bands].sum() - part[at].sum() for part in (positives, counts - positives)]
     sizes = np.array([*own, *rest])
-    is_small = ((sizes > 0) & (sizes < context.spec.minimum_count)).any()
-    if is_small or context.hidden["positives"][group + 1]:
+    if has_small(sizes, context.spec.minimum_count) or context.hidden["positives"][group + 1]:
         return {"difference": None, "lower": None, "upper": None, "p_value": None,
-                "reason": "suppressed"}  # fmt: skip
+                "reason": SUPPRESSED}  # fmt: skip
     return {
         "difference": float(found.difference[at]),
         "lower": float(found.lower[at]),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 
-from riskmodel.evaluation.intervals import make_difference
+from riskmodel.evaluation.intervals import make_ranking_difference
 from riskmodel.evaluation.ranking import measure_auc
 from riskmodel.fairness.calibration import find_units
 from riskmodel.fairness.context import AuditContext
@@ -177,5 +177,7 @@ def _compare_auc(context: AuditContext, risk: npt.NDArray[np.float64]) -> dict[s
     if context.hidden["inner"][0] or not before.has_both_classes:
         return {"value": None, "reason": NO_POSITIVES if not before.n_positive else SUPPRESSED}
     after = make_group_sample(replace(context.rows, risk=risk), everyone)
-    level = context.spec.level
-    return make_difference(measure_auc(after), measure_auc(before), before, level=level).to_dict()
+    figure = make_ranking_difference(
+        measure_auc(after), measure_auc(before), before, level=context.spec.level
+    )
+    return figure.to_dict()

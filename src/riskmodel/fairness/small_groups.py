@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.special import betaln
 
+from riskmodel.fairness.comparisons import TOO_FEW
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import Counts
 from riskmodel.fairness.intervals import MINIMUM_CLUSTERS, find_design_effect
@@ -22,7 +23,6 @@ Array = npt.NDArray[np.float64]
 SHRUNKEN = ("base_rate", "selection_rate", "miss_rate", "false_positive_rate")
 """The rates that are shrunken."""
 
-TOO_FEW = "too_few"
 SHOWN = "shown"
 
 METHOD = "beta-binomial empirical Bayes, hyperparameters integrated"

@@ -15,6 +15,7 @@ from riskmodel.fairness.comparisons import TOO_FEW, Comparisons, compare_groups
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import UNKNOWN, count_cells, find_cells, renumber
 from riskmodel.fairness.intervals import MINIMUM_CLUSTERS
+from riskmodel.fairness.list_changes import has_small
 from riskmodel.fairness.measures import RATES
 from riskmodel.privacy.disclosure import SUPPRESSED
 
@@ -295,7 +296,7 @@ def _show(
     """
     counts = np.bincount(cells[inside], minlength=4)
     both = np.concatenate([counts, np.bincount(elsewhere, minlength=4)])
-    small = ((both > 0) & (both < context.spec.minimum_count)).any()
+    small = has_small(both, context.spec.minimum_count)
     crossed = any((inside & rows).any() and (inside != rows).any() for rows in numbered)
     if small or crossed:
         return {"count": None, "difference": None, "lower": None, "upper": None,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from riskmodel.evaluation.specs import count_places
 from riskmodel.fairness.context import AuditContext
 from riskmodel.fairness.groups import Counts, Grouping
 from riskmodel.fairness.intervals import rate_intervals
@@ -108,7 +109,7 @@ def _describe_attribute(
     n, n_flagged = len(order), int(rows.is_flagged.sum())
     if context.hidden["inner"][0] or hidden.all():
         return []
-    sizes = sorted({0, n, n_flagged, *(int(share * n) for share in CAPACITIES)})
+    sizes = sorted({0, n, n_flagged, *(count_places(share, n) for share in CAPACITIES)})
     counts = _count(context, grouping, order, sizes)
     merged = np.concatenate(
         [counts[:, ~hidden], counts[:, hidden].sum(axis=1, keepdims=True),

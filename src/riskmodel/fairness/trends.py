@@ -12,8 +12,7 @@ from scipy import stats
 
 from riskmodel.fairness.comparisons import TOO_FEW, flag_by_holm
 from riskmodel.fairness.context import AuditContext
-from riskmodel.fairness.groups import Counts
-from riskmodel.fairness.intervals import MINIMUM_CLUSTERS
+from riskmodel.fairness.intervals import MINIMUM_CLUSTERS, find_limits, measure_gap
 from riskmodel.fairness.measures import RATES
 from riskmodel.fairness.small_groups import iterate_attributes
 from riskmodel.privacy.disclosure import SUPPRESSED
@@ -21,32 +20,6 @@ from riskmodel.privacy.disclosure import SUPPRESSED
 Array = npt.NDArray[np.float64]
 
 METHOD = "difference of independent cohorts, cluster-robust, t; Holm over all changes"
-
-
-def measure_gap(successes: Counts, trials: Counts, *, is_clustered: bool) -> tuple[float, float]:
-    """Return a group's rate less that of all others, and its variance.
-
-    Parameters
-    ----------
-    successes, trials : numpy.ndarray of float, shape (2, n_clusters)
-        Counts of the group, then of all others.
-    is_clustered : bool
-        Whether the columns are clusters.
-
-    Returns
-    -------
-    gap, variance : float
-        The variance is cluster-robust (CR1), and no less than that of independent pupils.
-    """
-    k, n = successes.sum(axis=1), trials.sum(axis=1)
-    rates = k / n
-    variance = float((rates * (1 - rates) / n).sum())
-    if is_clustered:
-        residuals = (successes - rates[:, np.newaxis] * trials) / n[:, np.newaxis]
-        n_clusters = int((trials.sum(axis=0) > 0).sum())
-        own = ((residuals[0] - residuals[1]) ** 2).sum() * n_clusters / max(n_clusters - 1, 1)
-        variance = max(variance, float(own))
-    return float(rates[0] - rates[1]), variance
 
 
 def describe_trends(contexts: Mapping[str, AuditContext]) -> dict[str, Any]:
@@ -109,12 +82,9 @@ def _describe_group(contexts: Mapping[str, AuditContext], name: str, at: int) ->
             continue
         value, variance = after[0] - before[0], after[1] + before[1]
         freedom = min(before[2], after[2])
-        if variance == 0:
-            changes.append({"value": value, "flagged": None, "reason": TOO_FEW})
-            continue
-        half = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance))
+        lower, upper = find_limits(value, variance, freedom, level)
         p_value = 2 * float(stats.t.sf(abs(value) / np.sqrt(variance), freedom))
-        changes.append({"value": value, "lower": value - half, "upper": value + half,
+        changes.append({"value": value, "lower": lower, "upper": upper,
                         "p_value": p_value, "flagged": None, "reason": None})  # fmt: skip
     return {"gaps": gaps, "changes": changes}
 
@@ -143,5 +113,5 @@ def _show_gap(found: tuple[float, float, float] | str, level: float) -> dict[str
     if isinstance(found, str):
         return {"value": None, "reason": found}
     value, variance, freedom = found
-    half = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance))
-    return {"value": value, "lower": value - half, "upper": value + half}
+    lower, upper = find_limits(value, variance, freedom, level)
+    return {"value": value, "lower": lower, "upper": upper}

@@ -13,6 +13,7 @@ from riskmodel.cohort.periods import Period
 from riskmodel.config.models import RunConfig
 from riskmodel.core.randomness import derive_seed
 from riskmodel.errors import UndefinedMetricError
+from riskmodel.evaluation.label_modes import fill_labels, find_trainable
 from riskmodel.models.selection import choose_by_regret
 from riskmodel.models.specs import FEWEST_PERIODS, LEARNT_INTERPRETABLE, ModelSpec, VariantsSpec
 from riskmodel.models.training import TrainedModels, train_candidates
@@ -32,7 +33,7 @@ def predict_past(
     Parameters
     ----------
     config : RunConfig
-        Candidates and seed.
+        Candidates, seed, and how pupils without a known outcome count in training.
     table : ModellingTable
         The rows of the point.
     periods : sequence of Period
@@ -50,7 +51,8 @@ def predict_past(
     found, used = [], []
     for number, period in enumerate(periods):
         labels = table.labels
-        learn = table.select(labels["cohort"].isin(period.train) & labels["label"].notna())
+        trainable = find_trainable(labels["label"], config.models.missing_labels)
+        learn = table.select(labels["cohort"].isin(period.train) & trainable)
         rows = table.select(labels["cohort"].eq(period.test))
         spec = config.models.model_copy(update={"folds": min(config.models.folds, _FOLDS)})
         start = number / len(periods)
@@ -62,7 +64,7 @@ def predict_past(
         try:
             trained = train_candidates(
                 learn.inputs,
-                learn.labels["label"],
+                fill_labels(learn.labels["label"], spec.missing_labels),
                 find_groups(learn.labels),
                 spec,
                 learn.infos,

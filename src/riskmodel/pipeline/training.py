@@ -18,7 +18,7 @@ from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, write_atomically, write_json
 from riskmodel.core.randomness import derive_seed
 from riskmodel.errors import UsageError
-from riskmodel.evaluation.label_modes import fill_labels
+from riskmodel.evaluation.label_modes import fill_labels, find_trainable
 from riskmodel.ingest.feature_table import NO_DATE
 from riskmodel.models.persistence import save_model
 from riskmodel.models.risk_model import RiskModel
@@ -175,9 +175,8 @@ def find_training_rows(config: RunConfig, labels: pd.DataFrame) -> pd.Series[boo
         With the index of `labels`.
     """
     if isinstance(config.split, TemporalSplit):
-        training = labels["split"].eq("train")
-        is_left_out = config.models.missing_labels == "left_out"
-        return training & labels["label"].notna() if is_left_out else training
+        trainable = find_trainable(labels["label"], config.models.missing_labels)
+        return labels["split"].eq("train") & trainable
     return pd.Series(True, index=labels.index)
 
 

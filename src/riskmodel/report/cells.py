@@ -15,6 +15,9 @@ from riskmodel.report.language import Texts
 
 Cell = dict[str, Any]
 
+_NO_INTERVAL = "no interval"
+"""What the reason of a figure without an interval begins with."""
+
 
 def describe_missing(figure: Mapping[str, Any], t: Texts) -> Cell:
     """Return why a figure has no value.
@@ -63,7 +66,7 @@ def describe_rate(
     if figure is None or figure.get("value") is None:
         return describe_missing(figure or {}, t)
     value = float(figure["value"])
-    parts = []
+    parts = list(_say_no_interval(figure, t).values())
     if figure.get("lower") is not None and figure.get("upper") is not None:
         parts.append(format_range(figure["lower"], figure["upper"], t.language, digits=1,
                                   percent=True))  # fmt: skip
@@ -96,7 +99,9 @@ def describe_value(figure: Mapping[str, Any] | None, t: Texts, *, digits: int = 
         return describe_missing(figure or {}, t)
     cell = {"text": format_number(float(figure["value"]), t.language, digits)}
     lower, upper = figure.get("lower"), figure.get("upper")
-    if lower is None or upper is None or lower == upper:
+    if lower is None or upper is None:
+        return cell | _say_no_interval(figure, t)
+    if lower == upper:
         return cell
     return cell | {"range": format_range(lower, upper, t.language, digits=digits)}
 
@@ -124,10 +129,35 @@ def describe_points(figure: Mapping[str, Any], t: Texts, *, key: str = "differen
     sign = "+" if round(difference, 1) > 0 else ""
     cell = {"text": sign + format_number(difference, t.language, 1)}
     if figure.get("lower") is None or figure.get("upper") is None:
-        return cell
+        return cell | _say_no_interval(figure, t)
     return cell | {
         "range": format_range(figure["lower"], figure["upper"], t.language, digits=1, percent=True)
     }
+
+
+def say_ends(cell: Cell, t: Texts) -> str:
+    """Return the interval of a cell as it stands within a sentence.
+
+    Parameters
+    ----------
+    cell : dict
+        With `text`, and perhaps `range`.
+    t : Texts
+        The reader's language.
+
+    Returns
+    -------
+    str
+        Its ends, or that there are none; never empty.
+    """
+    return str(cell.get("range") or t(f"unsaid.{_NO_INTERVAL.replace(' ', '_')}"))
+
+
+def _say_no_interval(figure: Mapping[str, Any], t: Texts) -> Cell:
+    """Return in words that a figure with a value has no interval, if its stage says so."""
+    if not str(figure.get("reason") or "").startswith(_NO_INTERVAL):
+        return {}
+    return {"range": describe_missing(figure, t)["reason"]}
 
 
 def make_table(

@@ -13,6 +13,7 @@ from riskmodel.report.cells import (
     describe_rate,
     describe_value,
     make_table,
+    say_ends,
 )
 from riskmodel.report.figures import FigureRow, draw_bars, draw_calibration
 from riskmodel.report.formatting import format_number, format_percent
@@ -374,7 +375,7 @@ def _describe_cost(comparison: Mapping[str, Any], t: Texts) -> str:
         reason = describe_missing(figure, t)["reason"]
         return t("model_card.model.cost_unknown", reason=reason)
     cell = describe_value(figure, t, digits=3)
-    return t("model_card.model.cost", difference=cell["text"], ends=cell.get("range", ""))
+    return t("model_card.model.cost", difference=cell["text"], ends=say_ends(cell, t))
 
 
 def _describe_test(measured: Mapping[str, Any], t: Texts) -> list[Block]:

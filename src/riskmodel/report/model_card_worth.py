@@ -11,6 +11,7 @@ from riskmodel.report.cells import (
     describe_rate,
     describe_value,
     make_table,
+    say_ends,
 )
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts
@@ -72,7 +73,7 @@ def _say_targeting(targeting: Mapping[str, Any], t: Texts) -> str:
         own=format_percent(targeting["recall"]["value"], t.language),
         schools=format_percent(targeting["school_only_recall"]["value"], t.language),
         difference=cell["text"],
-        ends=cell.get("range", ""),
+        ends=say_ends(cell, t),
     )
 
 
@@ -214,7 +215,7 @@ def _say_screened(screened: Mapping[str, Any], t: Texts) -> list[Block]:
         cell = describe_value(figure, t, digits=3)
         text = t(
             "model_card.worth.screened", cohorts=cohorts, difference=cell["text"],
-            ends=cell.get("range", ""),
+            ends=say_ends(cell, t),
         )  # fmt: skip
     return [{"kind": "text", "text": text}]
 

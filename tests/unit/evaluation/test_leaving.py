@@ -116,3 +116,17 @@ def test_terms_with_few_are_left_out_also_by_taking_one_from_the_next():
     shown = [entry["term"] for entry in measure(pupils, risk)["terms"]]
     assert shown == [1, 3]
     assert measure(pupils, risk, minimum_count=50) == {"n_terms": 3, "terms": [], "overall": {}}
+
+
+def test_the_area_has_no_interval_where_few_have_left():
+    pupils, risk, _ = draw(2000, 4, censored=0)
+    early = pupils.index[pupils["left"] & (pupils["n_known"] == 1)]
+    kept = pupils.drop(index=early[15:])
+    found = measure(kept, risk[kept.index])
+    first, second = (entry["models"]["model"]["auc"] for entry in found["terms"][:2])
+    assert first["value"] is not None
+    assert first["lower"] is None
+    assert "fewer than 20" in first["reason"]
+    assert second["lower"] is not None
+    assert found["overall"]["model"]["auc"]["lower"] is None
+    assert found["overall"]["model"]["brier"]["lower"] is not None

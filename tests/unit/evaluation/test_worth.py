@@ -182,3 +182,55 @@ def test_a_threshold_that_nobody_reaches_is_worth_nothing_for_all_that_was_seen(
         "reason": "no interval: nobody has such a risk",
     }  # fmt: skip
     assert by_threshold[0.2]["lower"] < by_threshold[0.2]["value"]
+
+
+def test_differences_of_auc_have_no_interval_where_the_auc_has_none(region):
+    """One rule for both: fewer than 20 pupils with the outcome."""
+    spec = EvaluationSpec(capacity=0.2)
+    cases = region.index[region["label"] == 1]
+    few = region.drop(index=cases[15:])
+    rng = np.random.default_rng(2)
+    noisy = np.clip(few["risk"] + rng.normal(0, 0.2, len(few)), 0, 1)
+    trees = few.assign(model="boosting", risk=noisy)
+    result = evaluate(pd.concat([few, trees]), spec, chosen={"november": "logistic"})
+    (entry,) = compare_sources(
+        few, {"all": few["risk"].to_numpy(), "x": noisy.to_numpy()}, spec, base="all"
+    )
+    unseen = compare_unseen(few, few["risk"].to_numpy(), noisy.to_numpy(), spec)
+    in_time = compare_in_time(few.assign(risk=noisy), few, level=0.95, minimum_count=10)
+    own = result.find("november", "logistic").metrics["auc"].to_dict()
+    figures = (
+        own, result.comparisons[0].auc_difference.to_dict(), entry["auc"],
+        unseen["auc_difference"], in_time.to_dict(),
+    )  # fmt: skip
+    for figure in figures:
+        assert figure["value"] is not None
+        assert figure["lower"] is None
+        assert figure["reason"] == own["reason"]
+
+
+def test_reaching_everyone_or_nobody_has_an_interval_too(region):
+    """The schools' list reaches all with the outcome; the pupils' list none of them."""
+    flagged = region["label"] == 1
+    by_risk = region.assign(risk=np.where(flagged, 0.1, 0.9))
+    by_school = region.assign(model=SCHOOL_ONLY, risk=np.where(flagged, 0.9, 0.1))
+    spec = EvaluationSpec(capacity=float(flagged.mean()))
+    result = evaluate(pd.concat([by_risk, by_school]), spec, chosen={"november": "logistic"})
+    (targeting,) = result.targeting
+    assert (targeting.recall.value, targeting.school_only_recall.value) == (0, 1)
+    for figure, model in (
+        (targeting.recall, "logistic"), (targeting.school_only_recall, SCHOOL_ONLY)
+    ):  # fmt: skip
+        assert figure.method.startswith("Wilson")
+        assert figure == result.find("november", model).metrics["recall_at_capacity"]
+    assert targeting.recall.lower == 0 < targeting.recall.upper < 0.2
+    assert 0.8 < targeting.school_only_recall.lower < targeting.school_only_recall.upper == 1
+    assert targeting.difference.value == -1
+    assert targeting.difference.lower is None, "not an interval of no width"
+    assert targeting.difference.reason.startswith("no interval")
+
+
+def test_a_list_that_stays_as_it_is_has_an_interval_too(region):
+    change = measure_churn(region, region, 0.2, level=0.95, minimum_count=10)["share_new"]
+    assert change["lower"] == change["value"] == 0
+    assert 0 < change["upper"] < 0.1

@@ -129,3 +129,17 @@ def test_with_one_period_the_first_settings_are_used(table):
     chosen, described = tune_by_past(config, table, periods, lambda _: None)
     assert chosen.logistic.n_knots == 2
     assert described[0]["regret"] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "filled"), [("left_out", None), ("not_completed", 1.0), ("completed", 0.0)]
+)
+def test_unknown_outcomes_count_in_earlier_cohorts_as_they_do_in_the_last(table, mode, filled):
+    spec = SPEC.model_copy(update={"candidates": ("base_rate", "logistic"), "missing_labels": mode})
+    config = SimpleNamespace(models=spec, random_state=5)
+    (period,) = plan_periods(table.labels, origins=1)
+    predictions, _ = predict_past(config, table, (period,), lambda share: None)
+    label = table.labels.loc[table.labels["cohort"].isin(period.train), "label"]
+    expected = label.mean() if filled is None else label.fillna(filled).mean()
+    risk = predictions.loc[predictions["model"].eq("base_rate"), "risk"]
+    assert risk.unique() == pytest.approx([expected])

@@ -183,3 +183,25 @@ def test_settings_that_were_tried_and_cohorts_with_a_list_are_told():
              for row in table["rows"]]  # fmt: skip
     assert texts[0] == ["högst 5 rader, högst 5 poäng per rad, kort 0", "0,0150"]
     assert texts[1][0] == "andel absolut straff 0/0,50, 0 brytpunkter"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("sv", "(intervall kan inte anges)"), ("en", "(no interval can be given)")],
+)
+@pytest.mark.parametrize("gap", [{"reason": "no interval: fewer than 20 pupils"}, {}])
+def test_a_difference_without_an_interval_says_so(language, said, gap):
+    figure = {"value": 0.012, "lower": None, "upper": None} | gap
+    targeting = {"recall": FIGURE, "school_only_recall": FIGURE, "difference": figure}
+    evaluation = {
+        "points": {"november": {"models": {"logistic": {}}, "targeting": targeting}},
+        "screened": {"cohorts": ["2023/24"], "auc_difference": figure},
+        "sources": [{"source": "mental_health", "auc": figure, "recall": figure}],
+    }
+    blocks = worth_blocks(evaluation, make_training(), load_texts(language))
+    texts = [block["text"] for block in blocks if block["kind"] == "text"]
+    assert len(texts) == 2
+    assert all(said in text and "()" not in text for text in texts)
+    (table,) = [block for block in blocks if block["kind"] == "table"]
+    expected = said.strip("()") if gap else None
+    assert [cell.get("range") for cell in table["rows"][0]["cells"]] == [expected] * 2
