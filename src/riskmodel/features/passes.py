@@ -295,9 +295,15 @@ def _find_edges(part: Pass, placed: Any, inputs: Inputs, plan: Plan) -> tuple[di
     after = [edges[name] - n for (name, end), n in reach.items() if end == "latest"]
     before = [edges[name] + n for (name, end), n in reach.items() if end == "earliest"]
     return names, edges.mutate(
-        after=ibis.least(*after) if after else ibis.null("int32"),
-        before=ibis.greatest(*before) if before else ibis.null("int32"),
+        after=_take_outermost(ibis.least, after), before=_take_outermost(ibis.greatest, before)
     )
+
+
+def _take_outermost(choose: Callable[..., Any], days: Sequence[Any]) -> Any:
+    """Return the least or greatest of some days; Spark's own functions refuse a single one."""
+    if len(days) < 2:
+        return days[0] if days else ibis.null("int32")
+    return choose(*days)
 
 
 class _Combiner:
