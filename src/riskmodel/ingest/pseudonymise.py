@@ -271,7 +271,7 @@ def link_sources(
     Returns
     -------
     pandas.DataFrame
-        The columns of `riskmodel.privacy.linkage.LINK_COLUMNS`, by source.
+        As `riskmodel.privacy.linkage.seal_links` gives them, by source.
     """
     frame = engine.to_pandas(ingested.identities)
     usable = frame[frame[IDENTITY].notna() & frame[IS_PERSON] & ~frame[IS_PROTECTED]]
