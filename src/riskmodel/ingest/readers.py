@@ -14,7 +14,7 @@ from riskmodel.core.schema import Table
 from riskmodel.core.validation import is_writable
 from riskmodel.engine.interface import UnreadableFileError
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.columns import (
+from riskmodel.ingest.column_mapping import (
     find_unpivot_problems,
     map_columns,
     select_columns,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from riskmodel.report.cells import Cell, describe_missing, make_table
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
-    describe_footer,
+    describe_frame,
     describe_legal_basis,
-    describe_notices,
     render_page,
 )
 from riskmodel.report.quality_anonymity import anonymity_section
+from riskmodel.report.table_cells import Cell, describe_missing, make_table
 
 Finding = Mapping[str, Any]
 
@@ -73,21 +72,13 @@ def collect_quality(
         _remains_section(own_tables, t),
         _basis_section(contract, quality["settings"]["min_count"], t),
     ]
-    return {
-        "language": t.language,
-        "run": {"title": "", **run},
-        "contents": [
-            {"id": "findings", "label": t("quality.findings.title")},
-            *({"id": one["id"], "label": one["title"]} for one in sections),
-        ],
-        "eyebrow": t("quality.eyebrow"),
+    first = {"id": "findings", "title": t("quality.findings.title")}
+    return describe_frame("quality", run, t, contents=[first, *sections]) | {
         "title": t("quality.title"),
         "lead": t("quality.lead_noted", checks=len(made), noted=len(noted))
         if noted
         else t("quality.lead_clear", checks=len(made)),
         "facts": _describe_facts(quality, contract, run, t),
-        "notices": describe_notices(run, t),
-        "footer": describe_footer(run, t, has_pupils=False),
         "findings": _describe_findings(noted, t),
         "sections": sections,
     }

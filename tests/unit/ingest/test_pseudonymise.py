@@ -8,7 +8,7 @@ import pytest
 from riskmodel.core.files import hash_file
 from riskmodel.core.schema import TABLES, Column, Table, pseudonymised
 from riskmodel.errors import PrivacyError
-from riskmodel.ingest.keys import IDENTITIES, SUBJECTS
+from riskmodel.ingest.column_names import IDENTITIES, SUBJECTS
 from riskmodel.ingest.pseudonymise import forget_identities, pseudonymise_tables
 from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.scan import find_identifiers
