@@ -8,6 +8,7 @@ read the data.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 
 class RiskmodelError(Exception):
@@ -19,14 +20,19 @@ class RiskmodelError(Exception):
         What must be, what was got, and what to do.
     findings : sequence of str, optional
         The single findings behind the message, where there are several.
+    language : {"en", "sv"}, default "en"
+        What the message is written in: English, but where it is for a school-health team.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, findings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, findings: Sequence[str] = (), *, language: Literal["en", "sv"] = "en"
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.findings = tuple(findings)
+        self.language = language
 
     def __str__(self) -> str:
         """Return the message with its findings, one to a line."""

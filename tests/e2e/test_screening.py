@@ -97,6 +97,7 @@ def test_a_file_that_is_not_the_list_changes_nothing(canary_run, fill_in, e2e_ca
     files = [fill_in(spoil), fill_in(rename, "renamed.xlsx"), text]
     done = e2e_call("feedback", "--config", canary_run.config, *files, check=False)
     assert done.returncode == 11
+    assert done.stderr.startswith("Fel: ")
     for said in ("Inga beslut har lästs in", "fil 1", "annat datum: 1.",
                  "något av valen i cellens lista: 1.", "fil 2",
                  "rubriker som behövs saknas: 1 av 3", "fil 3"):  # fmt: skip

@@ -335,7 +335,7 @@ def main() -> None:
     try:
         app()
     except RiskmodelError as error:
-        print_error(str(error))
+        print_error(str(error), error.language)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print_error("Stopped. What was finished before is kept; nothing is half written.")

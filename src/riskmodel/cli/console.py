@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from riskmodel.report.catalogue import CatalogueEntry
 
 _STAGE_WIDTH = 12
+_ERROR = {"en": "Error", "sv": "Fel"}
 
 
 def print_line(text: str) -> None:
@@ -33,15 +34,17 @@ def print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_error(text: str) -> None:
+def print_error(text: str, language: str = "en") -> None:
     """Print an error to standard error.
 
     Parameters
     ----------
     text : str
         What must be, what was got, what to do.
+    language : {"en", "sv"}, default "en"
+        What it is written in.
     """
-    sys.stderr.write(f"Error: {text}\n")
+    sys.stderr.write(f"{_ERROR[language]}: {text}\n")
 
 
 def print_headlines(headlines: Mapping[str, str]) -> None:

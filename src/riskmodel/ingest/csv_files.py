@@ -14,11 +14,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.dataset as pa_dataset
 
-from riskmodel.ingest.columns import merge_headings
+from riskmodel.ingest.column_mapping import find_unfit_headings, merge_headings
 from riskmodel.ingest.findings import ContractFinding
-
-MAX_COLUMNS = 4096
-"""A file or sheet with more columns than this is refused: it takes far too long."""
 
 WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """How a file begins that a spreadsheet has saved as "Unicode text"."""
@@ -78,12 +75,9 @@ def open_csv_file(
     if not names:
         detail = f"{path.name} has no header in row {heading_rows[0]}"
         return None, [ContractFinding(table, "", "file", None, detail)]
-    if len(names) > MAX_COLUMNS:
-        detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
-        return None, [ContractFinding(table, "", "file", None, detail)]
-    repeated = len(names) - len({name.casefold() for name in names})
-    if repeated:
-        return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
+    findings = find_unfit_headings(table, path.name, names)
+    if findings:
+        return None, findings
     if n_quotes % 2 and _has_open_quote(path, codec, found):
         return None, [ContractFinding(table, "", "quotes", None, path.name)]
     layout = _CsvLayout(names, n_lines, found, codec)

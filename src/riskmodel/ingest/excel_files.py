@@ -17,8 +17,8 @@ import pyarrow as pa
 from openpyxl.utils.exceptions import InvalidFileException
 
 from riskmodel.core.validation import suggest_name
-from riskmodel.ingest.columns import merge_headings
-from riskmodel.ingest.csv_files import MAX_COLUMNS, NO_ROWS_ABOVE
+from riskmodel.ingest.column_mapping import find_unfit_headings, merge_headings
+from riskmodel.ingest.csv_files import NO_ROWS_ABOVE
 from riskmodel.ingest.findings import ContractFinding
 
 LOCKED_MARK = bytes.fromhex("D0CF11E0A1B11AE1")
@@ -98,12 +98,9 @@ def read_excel_file(
     names = _name_columns(rows[: len(heading_rows)])
     if only is not None:
         names, rows = _keep_columns(names, rows, only)
-    if len(names) > MAX_COLUMNS:
-        detail = f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read"
-        return None, [ContractFinding(table, "", "file", None, detail)]
-    repeated = len(names) - len({name.casefold() for name in names})
-    if repeated:
-        return None, [ContractFinding(table, "", "header", None, f"{repeated} repeated")]
+    findings = find_unfit_headings(table, path.name, names)
+    if findings:
+        return None, findings
     body = [row for row in rows[len(heading_rows) :] if any(cell is not None for cell in row)]
     if footer_rows > len(body):
         return None, [ContractFinding(table, "", "file", None, f"{path.name} {NO_ROWS_ABOVE}")]

@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from riskmodel.errors import PrivacyError
 from riskmodel.ingest.column_encoding import encode_columns, to_numbers
+from riskmodel.ingest.column_names import SUBJECT
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.identity_links import identify
-from riskmodel.ingest.keys import SUBJECT
 from riskmodel.ingest.specs import FeatureTableSpec, IdentitySpec
 from riskmodel.ingest.text_tables import TABLE_NAME, find_absent_columns, read_as_text
 from riskmodel.privacy.keys import PseudonymKey

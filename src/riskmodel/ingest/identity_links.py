@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskmodel.core.schema import Column, Table
+from riskmodel.ingest.column_names import IDENTITY, IS_CURRENT, IS_PERSON, IS_PROTECTED, KIND
 from riskmodel.ingest.findings import ContractFinding
-from riskmodel.ingest.keys import IDENTITY, IS_CURRENT, IS_PERSON, IS_PROTECTED, KIND
 from riskmodel.ingest.specs import IdentitySpec
 from riskmodel.privacy.identities import PROVIDER_SEPARATOR, classify_identifiers
 
@@ -277,7 +277,7 @@ def tie_identities(
     -------
     pandas.DataFrame
         Indexed by `given`, with the columns `IDENTITY`, `KIND`, `IS_CURRENT`, `IS_PERSON` and
-        `IS_PROTECTED` of `riskmodel.ingest.keys`.
+        `IS_PROTECTED` of `riskmodel.ingest.column_names`.
     """
     frame = pd.DataFrame(index=given)
     frame[IDENTITY], frame[KIND] = identify(given.to_series(), spec)

@@ -12,8 +12,7 @@ import pandas as pd
 from riskmodel.core.schema import Table
 from riskmodel.engine.session import Engine
 from riskmodel.errors import PrivacyError
-from riskmodel.ingest.grade_scale import add_grade_values
-from riskmodel.ingest.keys import (
+from riskmodel.ingest.column_names import (
     IDENTITIES,
     IDENTITY,
     IS_CURRENT,
@@ -24,6 +23,7 @@ from riskmodel.ingest.keys import (
     SUBJECT,
     SUBJECTS,
 )
+from riskmodel.ingest.grade_scale import add_grade_values
 from riskmodel.ingest.stage import PERSONS, IngestedTables
 from riskmodel.privacy.disclosure import show_count
 from riskmodel.privacy.identities import PROVIDER_SEPARATOR
@@ -271,7 +271,7 @@ def link_sources(
     Returns
     -------
     pandas.DataFrame
-        The columns of `riskmodel.privacy.linkage.LINK_COLUMNS`, by source.
+        As `riskmodel.privacy.linkage.seal_links` gives them, by source.
     """
     frame = engine.to_pandas(ingested.identities)
     usable = frame[frame[IDENTITY].notna() & frame[IS_PERSON] & ~frame[IS_PROTECTED]]

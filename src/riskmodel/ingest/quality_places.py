@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskmodel.core.windows import is_before
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.keys import RESERVED, SUBJECT
+from riskmodel.ingest.column_names import RESERVED, SUBJECT
 
 SCHOOL = RESERVED + "school"
 """The number of a school; null where a pupil was at none."""

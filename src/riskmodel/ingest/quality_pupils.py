@@ -10,7 +10,7 @@ import pandas as pd
 
 from riskmodel.core.validation import check_columns
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.keys import RESERVED, SUBJECT
+from riskmodel.ingest.column_names import RESERVED, SUBJECT
 
 SCHOOL_UNIT = "school_unit"
 """A quasi-identifier that is not in `subjects`: the school of the latest enrolment."""

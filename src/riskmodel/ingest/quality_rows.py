@@ -17,7 +17,7 @@ from riskmodel.core.schema import Table
 from riskmodel.core.spec import Spec
 from riskmodel.core.windows import Interval, SchoolCalendar, is_before
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.keys import RESERVED, SUBJECT
+from riskmodel.ingest.column_names import RESERVED, SUBJECT
 from riskmodel.ingest.quality_places import IS_OUTSIDE, SCHOOL, Places
 
 DAY = "day"

@@ -14,7 +14,7 @@ from riskmodel.core.schema import Table
 from riskmodel.core.validation import is_writable
 from riskmodel.engine.interface import UnreadableFileError
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.columns import (
+from riskmodel.ingest.column_mapping import (
     find_unpivot_problems,
     map_columns,
     select_columns,
@@ -23,12 +23,14 @@ from riskmodel.ingest.columns import (
 from riskmodel.ingest.csv_files import open_csv_file
 from riskmodel.ingest.dates import choose_cell_format
 from riskmodel.ingest.excel_files import read_excel_file
-from riskmodel.ingest.findings import ContractFinding, raise_findings
+from riskmodel.ingest.findings import ContractFinding
 from riskmodel.ingest.specs import SourceSpec
 
 
-def read_source(engine: Engine, name: str, table: Table, spec: SourceSpec) -> Any:
-    """Open an extract as a table with the library's own column names, or raise.
+def open_source(
+    engine: Engine, name: str, table: Table, spec: SourceSpec
+) -> tuple[Any, list[ContractFinding]]:
+    """Open an extract as a table with the library's own column names.
 
     Parameters
     ----------
@@ -43,49 +45,17 @@ def read_source(engine: Engine, name: str, table: Table, spec: SourceSpec) -> An
 
     Returns
     -------
-    ibis.Table
+    rows : ibis.Table or None
         The columns that the file has. From CSV and Excel all are text with missing cells
-        null, from Parquet they have the types of the file.
-
-    Raises
-    ------
-    DataContractError
-        With every reason why the file cannot be read as this table.
+        null, from Parquet they have the types of the file. None if there are findings.
+    findings : list of ContractFinding
+        Every reason why the file cannot be read as this table.
 
     Notes
     -----
     CSV and Parquet are scanned anew by each computation and never held in memory or copied
     to disk. A CSV file is read twice more at first, to check encoding and rows. Excel sheets
     are loaded whole.
-    """
-    rows, findings = open_source(engine, name, table, spec)
-    if findings:
-        raise_findings(findings)
-    return rows
-
-
-def open_source(
-    engine: Engine, name: str, table: Table, spec: SourceSpec
-) -> tuple[Any, list[ContractFinding]]:
-    """Open an extract as `read_source` does, and return what is wrong instead of raising.
-
-    Parameters
-    ----------
-    engine : Engine
-        Where the table will live.
-    name : str
-        The table's name.
-    table : Table
-        Its schema.
-    spec : SourceSpec
-        Where the file is and how to read it.
-
-    Returns
-    -------
-    rows : ibis.Table or None
-        The table; None if there are findings.
-    findings : list of ContractFinding
-        Why the file cannot be read as this table.
     """
     rows, findings = open_file(engine, name, spec)
     if rows is None:

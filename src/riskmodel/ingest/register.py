@@ -10,10 +10,10 @@ import pandas as pd
 
 from riskmodel.core.schema import Column, Table
 from riskmodel.engine.session import Engine
-from riskmodel.ingest.columns import suggest_heading
+from riskmodel.ingest.column_mapping import suggest_heading
+from riskmodel.ingest.column_names import IDENTITY, IS_CURRENT, IS_PROTECTED, RESERVED, SUBJECT
 from riskmodel.ingest.findings import ContractFinding, raise_findings
 from riskmodel.ingest.identity_links import LinkedIdentities, add_provider, tie_identities
-from riskmodel.ingest.keys import IDENTITY, IS_CURRENT, IS_PROTECTED, RESERVED, SUBJECT
 from riskmodel.ingest.parts import open_parts
 from riskmodel.ingest.readers import open_file
 from riskmodel.ingest.specs import IdentitySpec, SourceSpec
@@ -47,8 +47,8 @@ class Register:
     ----------
     people : pandas.DataFrame
         One row per person: the last identity in its normal form, whether it is protected
-        (columns named in `riskmodel.ingest.keys`) and the columns of `shown`, as they stand in
-        the file.
+        (columns named in `riskmodel.ingest.column_names`) and the columns of `shown`, as they
+        stand in the file.
     shown : tuple of str
         Names of columns such as the person's name and class.
     links : LinkedIdentities

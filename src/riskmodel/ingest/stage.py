@@ -14,6 +14,16 @@ from riskmodel.engine.interface import UnreadableFileError
 from riskmodel.engine.session import Engine
 from riskmodel.errors import ConfigurationError
 from riskmodel.ingest.casting import AMBIGUOUS, FAILED
+from riskmodel.ingest.column_names import (
+    IDENTITIES,
+    IDENTITY,
+    IS_PERSON,
+    IS_PROTECTED,
+    KIND,
+    RAW,
+    RESERVED,
+    SUBJECT,
+)
 from riskmodel.ingest.contracts import (
     check_contract,
     check_identities,
@@ -27,16 +37,6 @@ from riskmodel.ingest.identity_links import (
     LinkedIdentities,
     add_provider,
     tie_identities,
-)
-from riskmodel.ingest.keys import (
-    IDENTITIES,
-    IDENTITY,
-    IS_PERSON,
-    IS_PROTECTED,
-    KIND,
-    RAW,
-    RESERVED,
-    SUBJECT,
 )
 from riskmodel.ingest.link_source import read_links
 from riskmodel.ingest.parts import open_parts
@@ -61,7 +61,7 @@ class IngestedTables:
     schemas : dict of str to Table
         Their schemas.
     identities : ibis.Table
-        One row per identifier as given, with the columns named in `riskmodel.ingest.keys`.
+        One row per identifier as given, with the columns named in `riskmodel.ingest.column_names`.
     identifier_kinds : dict of str to int
         How many different identifiers of each kind there were.
     report : DataContractReport

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from riskmodel.ingest.columns import suggest_heading
+from riskmodel.ingest.column_mapping import suggest_heading
 from riskmodel.ingest.csv_files import open_csv_file
 from riskmodel.ingest.excel_files import cell_to_text, read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings

@@ -135,21 +135,6 @@ class ScorecardClassifier(TermClassifier):
         self.points_ = np.array(card.points, dtype=np.int64)
         self.slope_, self.intercept_ = card.slope, card.intercept
 
-    def count_points(self, X: Any) -> IntArray:
-        """Return the sum of the points of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            Features; NaN where missing.
-
-        Returns
-        -------
-        numpy.ndarray of int, shape (n,)
-            Whole numbers.
-        """
-        return np.asarray(self._find_points(self._read_rows(X)).sum(axis=1))
-
     def _find_points(self, X: FloatArray) -> IntArray:
         """Return the points that each feature gives."""
         points = np.zeros(X.shape, dtype=np.int64)

@@ -76,8 +76,6 @@ class TrainedModels:
         The calibrated risk of each training row: from a model that did not see its fold,
         and a calibration line fitted to the other folds' scores. The one rate of the base
         rate and the two of a rule come from all rows.
-    out_of_fold_score : pandas.DataFrame of shape (n, models)
-        The same before calibration, in log-odds.
     folds : pandas.Series of int, shape (n,)
         The fold of each row.
     is_grouped : bool
@@ -88,7 +86,6 @@ class TrainedModels:
 
     models: dict[str, RiskModel]
     out_of_fold_risk: pd.DataFrame
-    out_of_fold_score: pd.DataFrame
     folds: pd.Series[int]
     is_grouped: bool
     comparison: Comparison
@@ -253,10 +250,9 @@ def train_candidates(
     n_fits = sum(1 if c.family in _FIXED else spec.folds + 1 for c in candidates)
     step = _count_steps(n_fits, progress)
     facts = facts or TrainingFacts()
-    models, scores, risks = {}, {}, {}
+    models, risks = {}, {}
     for candidate in candidates:
-        trained = _train_one(data, candidate, spec, step=step)
-        model, scores[candidate.name], risks[candidate.name] = trained
+        model, risks[candidate.name] = _train_one(data, candidate, spec, step=step)
         models[candidate.name] = replace(model, infos=tuple(infos), **vars(facts))
     known = data.is_known
     comparison = compare_candidates(
@@ -268,7 +264,6 @@ def train_candidates(
     return TrainedModels(
         models=models,
         out_of_fold_risk=pd.DataFrame(risks, index=X.index),
-        out_of_fold_score=pd.DataFrame(scores, index=X.index),
         folds=pd.Series(folds, index=X.index, name="fold"),
         is_grouped=is_grouped,
         comparison=comparison,
@@ -328,8 +323,8 @@ def _count_steps(n_steps: int, progress: Callable[[float], None] | None) -> Call
 
 def _train_one(
     data: _Data, candidate: _Candidate, spec: ModelSpec, *, step: Callable[[], None]
-) -> tuple[RiskModel, FloatArray, FloatArray]:
-    """Fit one candidate and return it with its out-of-fold scores and risks."""
+) -> tuple[RiskModel, FloatArray]:
+    """Fit one candidate and return it with its out-of-fold risks."""
     known = data.is_known
     final = _fit(data, candidate, known)
     step()
@@ -344,7 +339,7 @@ def _train_one(
             score[outside] = _fit(data, candidate, known & ~outside).score(data.X[outside])
             step()
         calibrator, risk = _calibrate(data, score, spec.calibration)
-    return _make_model(data, candidate, final, calibrator), score, risk
+    return _make_model(data, candidate, final, calibrator), risk
 
 
 def _fit(data: _Data, candidate: _Candidate, rows: BoolArray) -> _Fit:

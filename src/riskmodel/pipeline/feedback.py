@@ -75,7 +75,7 @@ def read_feedback(config: RunConfig, files: Sequence[Path]) -> str:
         read.append(decisions)
     if findings:
         refused = describe_feedback(None, 0, file=artifacts.DECISIONS, language=language)
-        raise DataContractError(refused, findings)
+        raise DataContractError(refused, findings, language=language)
     path = folder.path(artifacts.DECISIONS)
     log = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(LOG_COLUMNS))
     new = pd.concat(read, ignore_index=True)

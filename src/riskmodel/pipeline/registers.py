@@ -11,8 +11,8 @@ import pandas as pd
 from riskmodel.config.models import RunConfig
 from riskmodel.engine.session import Engine, open_engine
 from riskmodel.errors import UsageError
+from riskmodel.ingest.column_names import IDENTITY, IS_PROTECTED
 from riskmodel.ingest.identity_links import LINKS, LinkedIdentities, identify
-from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED
 from riskmodel.ingest.link_source import load_links
 from riskmodel.ingest.register import Register, read_register
 from riskmodel.ingest.sniffing.samples import take_samples

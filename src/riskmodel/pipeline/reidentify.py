@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from riskmodel.config.models import RunConfig
 from riskmodel.core.files import hash_file, read_json
 from riskmodel.errors import PrivacyError, UsageError
+from riskmodel.ingest.column_names import IDENTITY, IS_PROTECTED
 from riskmodel.ingest.excel_files import read_excel_file
 from riskmodel.ingest.findings import ContractFinding, raise_findings
-from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED
 from riskmodel.pipeline import artifacts
 from riskmodel.pipeline.artifacts import RunFolder
 from riskmodel.pipeline.keys import find_forgotten_file, list_shared_places, load_main_key

@@ -153,7 +153,7 @@ def _refuse(fitness: FitnessReport, config: RunConfig) -> None:
         title, findings = describe_refusal(
             fitness.to_dict(), file=artifacts.SCREENING_CHECK, language=config.language
         )
-        raise DataContractError(title, findings)
+        raise DataContractError(title, findings, language=config.language)
 
 
 def _score(

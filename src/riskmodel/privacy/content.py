@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from riskmodel.core.private_folders import PrivateFolder
-from riskmodel.privacy.columns import read_parquet, whole_numbers
+from riskmodel.privacy.parquet_values import read_parquet, whole_numbers
 from riskmodel.privacy.patterns import OVERLAP
 
 Piece = tuple[str, "bytes | npt.NDArray[np.int64]"]

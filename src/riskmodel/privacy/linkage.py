@@ -9,9 +9,6 @@ from riskmodel.privacy.keys import PseudonymKey
 from riskmodel.privacy.macs import make_mac
 from riskmodel.privacy.pseudonyms import PSEUDONYM_LENGTH
 
-LINK_COLUMNS = ("source", "subject_id", "sealed")
-"""The source's name, what only the key's holder can make of a pseudonym, and the other one."""
-
 _INDEX, _MASK = "linkage index", "linkage mask"
 _SEPARATOR = "\x1f"
 
@@ -34,7 +31,8 @@ def seal_links(main: pd.Series, own: pd.Series, key: PseudonymKey, *, source: st
     Returns
     -------
     pandas.DataFrame, shape (n, 3)
-        The columns of `LINK_COLUMNS`, in an order that says nothing.
+        `source`, its name; `subject_id`, what only the key's holder can make of a pseudonym;
+        and `sealed`, the other pseudonym. The order of the rows says nothing.
 
     Notes
     -----
@@ -79,7 +77,7 @@ def open_links(
     Parameters
     ----------
     links : pandas.DataFrame
-        The columns of `LINK_COLUMNS`, of one or several sources.
+        As `seal_links` gives it, of one or several sources.
     main : pandas.Series of str, shape (n,)
         The pseudonyms of the persons.
     key : PseudonymKey

@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from riskmodel.report.cells import (
-    Cell,
-    describe_missing,
-    describe_points,
-    describe_rate,
-    make_table,
-)
 from riskmodel.report.fairness_findings import (
     describe_findings,
     describe_unsaid,
@@ -25,11 +18,17 @@ from riskmodel.report.formatting import format_number, format_percent, format_ra
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
     describe_facts,
-    describe_footer,
-    describe_notices,
+    describe_frame,
     describe_point,
     find_outcome,
     render_page,
+)
+from riskmodel.report.table_cells import (
+    Cell,
+    describe_missing,
+    describe_points,
+    describe_rate,
+    make_table,
 )
 
 _SIZES = {"base_rate": "count", "selection_rate": "count"}
@@ -80,20 +79,11 @@ def collect_fairness(
         _section("harms", t("fairness.harms.title"), _harm_blocks(known, t)),
         _section("methods", t("fairness.methods.title"), _method_blocks(ordered, t)),
     ]
-    return {
-        "language": t.language,
-        "run": known,
-        "contents": [
-            {"id": "findings", "label": t("fairness.findings.title")},
-            {"id": "unsaid", "label": t("fairness.unsaid.title")},
-            *({"id": section["id"], "label": section["title"]} for section in sections),
-        ],
-        "eyebrow": t("fairness.eyebrow"),
+    first = [{"id": name, "title": t(f"fairness.{name}.title")} for name in ("findings", "unsaid")]
+    return describe_frame("fairness", known, t, contents=[*first, *sections]) | {
         "title": t("fairness.title"),
         "lead": t("fairness.lead"),
         "facts": describe_facts(known, t, scope=_describe_scope(ordered, known, t)),
-        "notices": describe_notices(known, t),
-        "footer": describe_footer(known, t, has_pupils=False),
         "findings": describe_findings(ordered, find_outcome(known, t, "past"),
                                       find_outcome(known, t, "past_done"), t),
         "unsaid": describe_unsaid(ordered, t),

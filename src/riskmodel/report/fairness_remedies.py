@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskmodel.report.cells import Cell, describe_missing, describe_points, describe_value
 from riskmodel.report.fairness_tables import (
     SHOWN_RATES,
     Audit,
@@ -19,6 +18,7 @@ from riskmodel.report.fairness_tables import (
 )
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import Cell, describe_missing, describe_points, describe_value
 
 _OVERALL = ("recall", "precision", "false_positive_rate")
 _POLICIES = ("equal_recall", "equal_false_alarms", "level_up")

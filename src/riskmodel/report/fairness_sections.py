@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from riskmodel.report.cells import (
-    Cell,
-    describe_missing,
-    describe_points,
-    describe_rate,
-    describe_value,
-)
 from riskmodel.report.fairness_remedies import (
     describe_inputs,
     describe_mitigation,
@@ -34,6 +27,13 @@ from riskmodel.report.fairness_tables import (
 from riskmodel.report.figures import draw_calibration
 from riskmodel.report.formatting import format_number, format_percent, format_range
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import (
+    Cell,
+    describe_missing,
+    describe_points,
+    describe_rate,
+    describe_value,
+)
 
 _SCORES = ("auc", "brier", "calibration_slope", "net_benefit")
 _SMALL = ("base_rate", "miss_rate", "false_positive_rate")

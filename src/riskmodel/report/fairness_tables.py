@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from riskmodel.report.cells import Cell, describe_missing, make_table
 from riskmodel.report.fairness_findings import name_attribute, name_group
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import Cell, describe_missing, make_table
 
 Audit = Mapping[str, Any]
 Block = dict[str, Any]

@@ -22,9 +22,8 @@ from riskmodel.report.model_card_scorecard import scorecard_blocks
 from riskmodel.report.model_card_worth import worth_blocks
 from riskmodel.report.page import (
     describe_facts,
-    describe_footer,
+    describe_frame,
     describe_legal_basis,
-    describe_notices,
     find_outcome,
     render_page,
 )
@@ -112,16 +111,10 @@ def collect_model_card(
         for name in _SECTIONS
         if blocks[name]
     ]
-    return {
-        "language": t.language,
-        "run": known,
-        "contents": [{"id": section["id"], "label": section["title"]} for section in sections],
-        "eyebrow": t("model_card.eyebrow"),
+    return describe_frame("model_card", known, t, contents=sections) | {
         "title": t("model_card.title", outcome=find_outcome(known, t, "name")),
         "lead": t("model_card.lead"),
         "facts": describe_facts(known, t, scope=_describe_scope(known, evaluation, t)),
-        "notices": describe_notices(known, t),
-        "footer": describe_footer(known, t, has_pupils=False),
         "sections": sections,
     }
 

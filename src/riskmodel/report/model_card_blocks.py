@@ -7,7 +7,11 @@ from typing import Any
 
 from riskmodel.evaluation.school_history import SCHOOL_ONLY
 from riskmodel.models.specs import LEARNT_INTERPRETABLE, YARDSTICK
-from riskmodel.report.cells import (
+from riskmodel.report.figures import FigureRow, draw_bars, draw_calibration
+from riskmodel.report.formatting import format_number, format_percent
+from riskmodel.report.language import Texts
+from riskmodel.report.page import find_outcome
+from riskmodel.report.table_cells import (
     Cell,
     describe_missing,
     describe_rate,
@@ -15,10 +19,6 @@ from riskmodel.report.cells import (
     make_table,
     say_ends,
 )
-from riskmodel.report.figures import FigureRow, draw_bars, draw_calibration
-from riskmodel.report.formatting import format_number, format_percent
-from riskmodel.report.language import Texts
-from riskmodel.report.page import find_outcome
 
 Block = dict[str, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskmodel.report.cells import describe_rate, describe_value, make_table
 from riskmodel.report.formatting import format_percent
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import describe_rate, describe_value, make_table
 
 Block = dict[str, Any]
 

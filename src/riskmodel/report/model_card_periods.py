@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riskmodel.models.specs import LEARNT_INTERPRETABLE
-from riskmodel.report.cells import describe_missing, describe_value, make_table
 from riskmodel.report.figures import draw_splits
 from riskmodel.report.formatting import format_number
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import describe_missing, describe_value, make_table
 
 Block = dict[str, Any]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from riskmodel.explanation.wording import write_value
-from riskmodel.report.cells import make_table
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import make_table
 
 Block = dict[str, Any]
 

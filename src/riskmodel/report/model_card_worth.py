@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskmodel.report.cells import (
+from riskmodel.report.formatting import format_number, format_percent
+from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import (
     describe_missing,
     describe_points,
     describe_rate,
@@ -13,8 +15,6 @@ from riskmodel.report.cells import (
     make_table,
     say_ends,
 )
-from riskmodel.report.formatting import format_number, format_percent
-from riskmodel.report.language import Texts
 
 Block = dict[str, Any]
 

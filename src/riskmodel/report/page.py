@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +16,45 @@ from riskmodel.report.formatting import format_date
 from riskmodel.report.language import Texts, load_texts
 
 _HASH_SHOWN = 12
+
+
+def describe_frame(
+    page: str,
+    run: Mapping[str, Any],
+    t: Texts,
+    *,
+    contents: Iterable[Mapping[str, Any]],
+    has_pupils: bool = False,
+) -> dict[str, Any]:
+    """Return what stands around every page's own content.
+
+    Parameters
+    ----------
+    page : str
+        The page's name among the texts.
+    run : mapping
+        About the run: `title`, `created` (ISO), `is_simulated`, `legal_basis` and `provenance`
+        are read. Each may be missing.
+    t : Texts
+        The reader's language.
+    contents : iterable of mapping
+        The page's parts in order, each with `id` and `title`.
+    has_pupils : bool, default False
+        Whether the page shows single pupils.
+
+    Returns
+    -------
+    dict
+        `language`, `run`, `contents`, `eyebrow`, `notices` and `footer`.
+    """
+    return {
+        "language": t.language,
+        "run": {"title": "", **run},
+        "contents": [{"id": one["id"], "label": one["title"]} for one in contents],
+        "eyebrow": t(f"{page}.eyebrow"),
+        "notices": _describe_notices(run, t),
+        "footer": _describe_footer(run, t, has_pupils),
+    }
 
 
 def describe_facts(run: Mapping[str, Any], t: Texts, *, scope: str) -> list[dict[str, Any]]:
@@ -71,43 +110,14 @@ def describe_legal_basis(run: Mapping[str, Any], t: Texts) -> str:
     return " – ".join(parts) if parts else t("page.no_legal_basis")
 
 
-def describe_notices(run: Mapping[str, Any], t: Texts) -> list[str]:
-    """Return what a reader must know before anything else.
-
-    Parameters
-    ----------
-    run : mapping
-        About the run: `is_simulated` and `legal_basis` are read.
-    t : Texts
-        The reader's language.
-
-    Returns
-    -------
-    list of str
-        Sentences, often none.
-    """
+def _describe_notices(run: Mapping[str, Any], t: Texts) -> list[str]:
+    """Return what a reader must know before anything else: sentences, often none."""
     notices = [t("page.simulated")] if run.get("is_simulated") else []
     return notices if run.get("legal_basis") else [*notices, t("page.no_legal_basis_notice")]
 
 
-def describe_footer(run: Mapping[str, Any], t: Texts, *, has_pupils: bool) -> list[str]:
-    """Return the lines at the foot of a page.
-
-    Parameters
-    ----------
-    run : mapping
-        About the run: `created` (ISO) and `provenance` (`version`, `random_state`,
-        `settings`) are read. Each may be missing.
-    t : Texts
-        The reader's language.
-    has_pupils : bool
-        Whether the page shows single pupils.
-
-    Returns
-    -------
-    list of str
-        Sentences.
-    """
+def _describe_footer(run: Mapping[str, Any], t: Texts, has_pupils: bool) -> list[str]:
+    """Return the lines at the foot of a page: about pseudonyms, and how the page was made."""
     provenance = run.get("provenance") or {}
     line = t("page.made_by", version=provenance.get("version", t("page.unknown")))
     if run.get("created"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from riskmodel.report.cells import Cell, describe_missing, make_table
 from riskmodel.report.formatting import format_number, format_percent
 from riskmodel.report.language import Texts
+from riskmodel.report.table_cells import Cell, describe_missing, make_table
 
 _LARGE = 0.1
 

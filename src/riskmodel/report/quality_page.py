@@ -5,34 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from riskmodel.report.cells import Cell, describe_missing, make_table
-from riskmodel.report.formatting import format_number, format_percent
+from riskmodel.report.formatting import format_number
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
-    describe_footer,
+    describe_frame,
     describe_legal_basis,
-    describe_notices,
     render_page,
 )
 from riskmodel.report.quality_anonymity import anonymity_section
+from riskmodel.report.quality_counts import UNITS, Finding, has_share, write_found, write_share
+from riskmodel.report.quality_schools import list_flagged, name_schools, school_blocks
+from riskmodel.report.table_cells import Cell, describe_missing, make_table
 
-Finding = Mapping[str, Any]
-
-_UNITS = {
-    "not_reported": "rows",
-    "calendar_gap": "days",
-    "reporting_drop": "weeks",
-    "repeated_rows": "rows",
-    "grade_scale": "rows",
-    "outside_enrolment": "rows",
-    "age_for_grade": "rows",
-}
 _PARTS = ("what", "means", "do")
 _REMAINS = ("birth", "health", "text", "protected")
 _NOTHING = "–"
-_WHEN_SHOWN = 3
-_SCHOOLS_NAMED = 3
-_LARGE, _SMALL = 0.1, 0.01
 
 
 def collect_quality(
@@ -67,27 +54,19 @@ def collect_quality(
     made = [one for one in quality["findings"] if one["status"] != "not_assessed"]
     noted = [one for one in made if one["status"] == "noted"]
     sections = [
-        _schools_section(quality, noted, t),
+        _section("schools", school_blocks(quality, t), t),
         _all_section(quality["findings"], t),
         anonymity_section(quality["anonymity"], quality["settings"]["min_count"], t),
         _remains_section(own_tables, t),
         _basis_section(contract, quality["settings"]["min_count"], t),
     ]
-    return {
-        "language": t.language,
-        "run": {"title": "", **run},
-        "contents": [
-            {"id": "findings", "label": t("quality.findings.title")},
-            *({"id": one["id"], "label": one["title"]} for one in sections),
-        ],
-        "eyebrow": t("quality.eyebrow"),
+    first = {"id": "findings", "title": t("quality.findings.title")}
+    return describe_frame("quality", run, t, contents=[first, *sections]) | {
         "title": t("quality.title"),
         "lead": t("quality.lead_noted", checks=len(made), noted=len(noted))
         if noted
         else t("quality.lead_clear", checks=len(made)),
         "facts": _describe_facts(quality, contract, run, t),
-        "notices": describe_notices(run, t),
-        "footer": describe_footer(run, t, has_pupils=False),
         "findings": _describe_findings(noted, t),
         "sections": sections,
     }
@@ -139,7 +118,7 @@ def _name_table(name: str, t: Texts) -> str:
 def _describe_findings(noted: Sequence[Finding], t: Texts) -> list[dict[str, Any]]:
     """Return a card for each check that found something."""
     cards = []
-    for check in _UNITS:
+    for check in UNITS:
         found = [one for one in noted if one["check"] == check]
         if found:
             what, means, do = (t(f"quality.checks.{check}.{part}") for part in _PARTS)
@@ -162,96 +141,18 @@ def _describe_found(finding: Finding, t: Texts) -> str:
     said = {"table": _name_table(finding["table"], t), "schools": _describe_schools(finding, t)}
     if finding["value"] is None:
         return t("quality.findings.hidden", **said)
-    said["count"] = _write_found(finding["value"], finding["check"], t)
-    if not _has_share(finding):
+    said["count"] = write_found(finding["value"], finding["check"], t)
+    if not has_share(finding):
         return t("quality.findings.found_short", **said)
-    return t("quality.findings.found", share=_write_share(finding["share"], t), **said)
+    return t("quality.findings.found", share=write_share(finding["share"], t), **said)
 
 
 def _describe_schools(finding: Finding, t: Texts) -> str:
     """Return which schools are above the limit, or how many where they are not few."""
-    flagged = [name for name, found in finding["schools"].items() if found["is_flagged"]]
-    if not flagged:
+    names = list_flagged(finding)
+    if not names:
         return t("quality.findings.no_schools")
-    if len(flagged) > _SCHOOLS_NAMED:
-        return t("quality.findings.schools", count=len(flagged))
-    names = ", ".join(name or t("quality.schools.no_school") for name in flagged)
-    return t("quality.findings.named", schools=names)
-
-
-def _has_share(finding: Finding) -> bool:
-    """Tell whether a share says anything: of all days or weeks of all schools it does not."""
-    return finding["share"] is not None and _UNITS[finding["check"]] == "rows"
-
-
-def _write_found(count: int, check: str, t: Texts) -> str:
-    """Return a number of rows, days or weeks in words."""
-    return t.count(f"quality.count.{_UNITS[check]}", count, count=format_number(count, t.language))
-
-
-def _write_share(share: float, t: Texts) -> str:
-    """Return a share with as many decimals as it needs to be told from none."""
-    return format_percent(
-        share, t.language, 0 if share >= 0.1 or share == 0 else 1 + (share < 0.01)
-    )
-
-
-def _schools_section(
-    quality: Mapping[str, Any], noted: Sequence[Finding], t: Texts
-) -> dict[str, Any]:
-    """Return the section with what is above a limit, by school."""
-    blocks: list[dict[str, Any]] = []
-    if quality["never_reported"]:
-        names = ", ".join(quality["never_reported"])
-        blocks.append({"kind": "text", "text": t("quality.schools.never", schools=names)})
-    rows = [
-        _describe_school(name, one, t)
-        for name, place in sorted(
-            (name, place)
-            for place, one in enumerate(noted)
-            for name, found in one["schools"].items()
-            if found["is_flagged"]
-        )
-        for one in [noted[place]]
-    ]
-    if not rows:
-        blocks.append({"kind": "text", "text": t("quality.schools.none")})
-        return _section("schools", blocks, t)
-    columns = [
-        (t("quality.schools.school"), False),
-        (t("quality.all.check"), False),
-        (t("quality.all.found"), True),
-        (t("quality.all.share"), True),
-        (t("quality.schools.when"), False),
-    ]
-    blocks.append(make_table("by-school", t("quality.schools.caption"), columns, rows))
-    return _section("schools", blocks, t)
-
-
-def _describe_school(name: str, finding: Finding, t: Texts) -> dict[str, Any]:
-    """Return what one check found at one school as a row."""
-    found = finding["schools"][name]
-    title = t(f"quality.checks.{finding['check']}.title")
-    when = found["when"]
-    shown = ", ".join(_write_when(one, t) for one in when[-_WHEN_SHOWN:]) or _NOTHING
-    if len(when) > _WHEN_SHOWN:
-        shown = t("quality.schools.more", first=shown)
-    share = found["share"]
-    return {
-        "label": name or t("quality.schools.no_school").capitalize(),
-        "cells": [
-            {"text": title, "range": _name_table(finding["table"], t)},
-            {"text": _write_found(found["value"], finding["check"], t)},
-            {"text": _NOTHING if share is None else _write_share(share, t)},
-            {"text": shown},
-        ],
-    }
-
-
-def _write_when(when: str, t: Texts) -> str:
-    """Return a school year as it is, and a week as readers say it."""
-    year, is_week, week = when.partition("-W")
-    return t("quality.schools.week", year=year, week=int(week)) if is_week else when
+    return t("quality.findings.named", schools=name_schools(names, t))
 
 
 def _all_section(findings: Sequence[Finding], t: Texts) -> dict[str, Any]:
@@ -272,11 +173,11 @@ def _all_section(findings: Sequence[Finding], t: Texts) -> dict[str, Any]:
             flagged: Cell = {"text": _NOTHING}
         else:
             is_hidden = one["value"] is None
-            found = {"text": "" if is_hidden else _write_found(one["value"], one["check"], t)}
-            share = one["share"] if _has_share(one) else None
+            found = {"text": "" if is_hidden else write_found(one["value"], one["check"], t)}
+            share = one["share"] if has_share(one) else None
             cells = [
                 describe_missing(one, t) if is_hidden else found,
-                {"text": _NOTHING if share is None else _write_share(share, t)},
+                {"text": _NOTHING if share is None else write_share(share, t)},
             ]
             flagged = {"text": format_number(one["n_schools_flagged"], t.language)}
         cells += [{"text": _write_limit(one, t)}, flagged]
@@ -289,10 +190,10 @@ def _write_limit(finding: Finding, t: Texts) -> str:
     if finding["check"] == "calendar_gap":
         return t("quality.all.limit_days", count=format_number(finding["limit"], t.language))
     if finding["check"] == "reporting_drop":
-        return t("quality.all.limit_drop", share=_write_share(finding["limit"], t))
+        return t("quality.all.limit_drop", share=write_share(finding["limit"], t))
     if finding["limit"] == 0:
         return t("quality.all.limit_any")
-    return t("quality.all.limit_share", share=_write_share(finding["limit"], t))
+    return t("quality.all.limit_share", share=write_share(finding["limit"], t))
 
 
 def _remains_section(own_tables: Sequence[str], t: Texts) -> dict[str, Any]:

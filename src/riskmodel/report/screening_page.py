@@ -16,8 +16,7 @@ from riskmodel.report.formatting import (
 from riskmodel.report.language import Texts, load_texts
 from riskmodel.report.page import (
     describe_facts,
-    describe_footer,
-    describe_notices,
+    describe_frame,
     describe_point,
     find_outcome,
     render_page,
@@ -91,17 +90,12 @@ def collect_screening(
     pupils = describe_pupils(frame, t)
     changed = describe_change(*change, t) if change is not None else None
     moved = changed["moved"] if changed is not None else {}
-    sections = ("hits", "use", "list", *(("change",) if changed is not None else ()), "read")
-    return {
-        "language": t.language,
-        "run": known,
-        "contents": [{"id": name, "label": t(f"screening.{name}.title")} for name in sections],
-        "eyebrow": t("screening.eyebrow"),
+    names = ("hits", "use", "list", *(("change",) if changed is not None else ()), "read")
+    contents = [{"id": name, "title": t(f"screening.{name}.title")} for name in names]
+    return describe_frame("screening", known, t, contents=contents, has_pupils=True) | {
         "title": t("screening.title"),
         "lead": t(f"screening.lead_{_find_unit(summary)}"),
         "facts": _describe_facts(known, summary, t),
-        "notices": describe_notices(known, t),
-        "footer": describe_footer(known, t, has_pupils=True),
         "hits": _describe_hits(performance or {}, known, t),
         "hits_basis": _describe_basis(performance or {}, t),
         "use": [

@@ -80,22 +80,6 @@ def list_school_days(autumn_year: int, choices: CalendarChoices) -> DateArray:
     return days[~np.isin(days, free) & ~np.isin(weeks, choices.break_weeks)]
 
 
-def end_of_school_year(autumn_year: int) -> np.datetime64:
-    """Return the first day after a school year: 1 July.
-
-    Parameters
-    ----------
-    autumn_year : int
-        The calendar year in which the school year begins.
-
-    Returns
-    -------
-    numpy.datetime64
-        A day.
-    """
-    return np.datetime64(date(autumn_year + 1, 7, 1), "D")
-
-
 def _day(year: int, day: DayOfYear) -> date:
     """Return a day of the calendar in a year."""
     return date(year, day.month, day.day)

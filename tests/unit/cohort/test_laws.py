@@ -75,6 +75,7 @@ def test_training_and_test_dates_lie_at_the_same_point_of_the_school_year(
         years_ahead = item.period.start.year - calendar.year_start(item.date).year
         place = (item.date.month, item.date.day, years_ahead, tuple(item.where.items()))
         by_point.setdefault(item.point, set()).add(place)
+    assert set(by_point) == {point.name for point in spec.prediction_points}
     assert all(len(found) == 1 for found in by_point.values())
 
 

@@ -37,7 +37,9 @@ def test_training_and_test_lie_at_the_same_place_of_the_school_year():
     labels = pd.concat(
         [make_labels(range(2015, 2021), 8), make_labels(range(2015, 2021), 8, point="feb", month=2)]
     )
-    for period in plan_periods(labels, origins=3):
+    periods = plan_periods(labels, origins=3)
+    assert {period.point for period in periods} == {"november", "feb"}
+    for period in periods:
         own = labels[labels["point"].eq(period.point)]
         days = own[own["cohort"].isin([*period.train, period.test])]["prediction_date"]
         assert {(day.month, day.day) for day in days} == {(period.first_date.month, 1)}
@@ -46,7 +48,9 @@ def test_training_and_test_lie_at_the_same_place_of_the_school_year():
 @given(st.integers(1, 60), st.integers(1, 6), st.none() | st.integers(1, 4))
 def test_nothing_is_learnt_that_was_not_known(months, origins, history):
     labels = make_labels(range(2008, 2021), months)
-    for period in plan_periods(labels, origins=origins, history=history):
+    periods = plan_periods(labels, origins=origins, history=history)
+    assert len(periods) == origins
+    for period in periods:
         learnt = labels[labels["cohort"].isin(period.train)]
         assert (learnt["outcome_known_date"] < period.first_date).all()
         assert period.test not in period.train

@@ -13,7 +13,7 @@ from riskmodel.config.profiles import (
 )
 from riskmodel.core.schema import TABLES
 from riskmodel.errors import ConfigurationError
-from riskmodel.ingest.columns import fold_name
+from riskmodel.ingest.column_mapping import fold_name
 from riskmodel.ingest.sniffing.contents import GRADES
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.pipeline.runs import load_run

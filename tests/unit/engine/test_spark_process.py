@@ -97,6 +97,23 @@ def test_on_one_machine_spark_listens_to_that_machine_alone(tmp_path):
     assert settings["spark.ui.enabled"] == "false"
 
 
+@pytest.mark.parametrize(
+    ("master", "threads", "expected"),
+    [("local[*]", 3, "3"), ("local[5]", 3, "5"), ("local", None, "1"), ("local[*]", None, "7")],
+)
+def test_one_machine_deals_groups_to_as_many_partitions_as_cores(
+    tmp_path, monkeypatch, master, threads, expected
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    name = "spark.sql.shuffle.partitions"
+    spec = EngineSpec(kind="spark", master=master, threads=threads)
+    assert make_settings(spec, tmp_path)[name] == expected
+    own = spec.model_copy(update={"spark_settings": {name: "40"}})
+    assert make_settings(own, tmp_path)[name] == "40"
+    cluster = spec.model_copy(update={"master": "spark://host:7077"})
+    assert name not in make_settings(cluster, tmp_path)
+
+
 @pytest.mark.parametrize("master", ["spark://127.0.0.1:{port}", "spark://127.0.0.1:port"])
 def test_a_master_that_does_not_answer_is_told_at_once(master, tmp_path):
     with socket.socket() as probe:

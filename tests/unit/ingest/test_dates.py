@@ -13,7 +13,7 @@ from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import DataContractError
 from riskmodel.ingest.casting import cast_columns
-from riskmodel.ingest.readers import read_source
+from riskmodel.ingest.parts import open_parts
 from riskmodel.ingest.sniffing.dates import find_days, find_formats
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.stage import ingest_tables
@@ -88,7 +88,7 @@ def test_a_real_date_of_a_sheet_is_that_date_whatever_the_formats(engine, tmp_pa
         book.active.append(row)
     book.save(tmp_path / "a.xlsx")
     spec = SourceSpec(path=tmp_path / "a.xlsx", date_format=formats)
-    frame = engine.to_pandas(cast_columns(read_source(engine, "t", TABLE, spec), TABLE, spec))
+    frame = engine.to_pandas(open_parts(engine, "t", TABLE, spec)[0])
     assert pd.to_datetime(frame["date"]).dt.date.tolist() == days
 
 

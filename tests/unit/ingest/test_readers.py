@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from riskmodel.core.schema import TABLES, Column, Table
-from riskmodel.errors import DataContractError
 from riskmodel.ingest.excel_files import cell_to_text
+from riskmodel.ingest.findings import make_error
 from riskmodel.ingest.parts import open_parts
-from riskmodel.ingest.readers import read_source
+from riskmodel.ingest.readers import open_source
 from riskmodel.ingest.specs import SourceSpec
 
 PLAIN = Table(
@@ -32,16 +32,18 @@ EXPECTED = [
 
 
 def rows_of(engine, spec, table=PLAIN, name="lessons"):
-    frame = engine.to_pandas(read_source(engine, name, table, spec))
+    rows, findings = open_source(engine, name, table, spec)
+    assert findings == []
+    frame = engine.to_pandas(rows)
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def findings_of(engine, spec, table=PLAIN):
-    with pytest.raises(DataContractError) as caught:
-        read_source(engine, "lessons", table, spec)
-    assert caught.value.exit_code == 11
-    assert caught.value.__cause__ is None
-    return list(caught.value.findings)
+    rows, findings = open_source(engine, "lessons", table, spec)
+    assert rows is None
+    error = make_error(findings)
+    assert error.exit_code == 11
+    return list(error.findings)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -221,7 +223,7 @@ def test_large_csv_files_are_read_in_a_stream(engine, tmp_path):
     frame = pd.DataFrame({"person_id": [f"p{i % 50}" for i in range(60_000)]})
     frame.assign(date="2024-09-02", offered_minutes="45").to_csv(path, index=False, sep=";")
     assert path.stat().st_size > 1 << 20
-    rows = read_source(engine, "attendance", TABLES["attendance"], SourceSpec(path=path))
+    rows, _ = open_source(engine, "attendance", TABLES["attendance"], SourceSpec(path=path))
     assert engine.to_pandas(rows.count().as_table()).iloc[0, 0] == 60_000
 
 

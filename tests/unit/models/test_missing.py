@@ -31,7 +31,7 @@ SPEC = ModelSpec(
     rules=(RuleSpec(name="few_contacts", feature="contacts", at_least=2),),
     folds=2,
 )
-QUICK = ModelSpec(candidates=("logistic",), folds=2)
+QUICK = ModelSpec(candidates=("logistic",), folds=2, calibration="none")
 
 
 def add_flags(X):
@@ -154,7 +154,7 @@ def test_each_fold_learns_from_the_other_folds_alone(rows):
         again = train_candidates(by_hand, y, None, plain, [], random_state=3)
         assert (again.folds == trained.folds).all()
         pd.testing.assert_frame_equal(
-            again.out_of_fold_score[outside], trained.out_of_fold_score[outside], rtol=1e-9
+            again.out_of_fold_risk[outside], trained.out_of_fold_risk[outside], rtol=1e-9
         )
 
 
@@ -177,7 +177,7 @@ def test_a_held_out_value_never_changes_the_score_of_another_row(small, data):
         changed.loc[row, name] = data.draw(numbers | st.just(np.nan))
     after = train_candidates(add_flags(changed), y, None, QUICK, INFOS, random_state=1)
     others = held_out.drop(row)
-    one, other = before.out_of_fold_score, after.out_of_fold_score
+    one, other = before.out_of_fold_risk, after.out_of_fold_risk
     pd.testing.assert_frame_equal(one.loc[others], other.loc[others], check_exact=True)
 
 

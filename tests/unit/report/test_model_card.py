@@ -26,7 +26,9 @@ def test_the_card_has_all_its_sections(evaluation, card_arguments):
 
 def test_all_candidates_stand_beside_the_chosen_one(evaluation, card_arguments):
     section = find_section(collect_model_card(evaluation, **card_arguments), "model")
-    for table in find_tables(section):
+    tables = find_tables(section)
+    assert tables
+    for table in tables:
         labels = [row["label"] for row in table["rows"]]
         assert labels[0] == "Additiv modell"
         assert labels[-1] == "Gradientförstärkta träd"

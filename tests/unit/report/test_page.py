@@ -7,6 +7,7 @@ import pytest
 
 from riskmodel.report.fairness_page import collect_fairness, render_fairness
 from riskmodel.report.model_card import collect_model_card, render_model_card
+from riskmodel.report.quality_page import collect_quality, render_quality
 from riskmodel.report.screening_page import collect_screening, render_screening
 
 
@@ -22,10 +23,14 @@ def pages(request, examples, audit, evaluation, card_arguments):
     )
     fairness = collect_fairness(audit, run=examples.TEST_RUN, language=language)
     card = collect_model_card(evaluation, language=language, **card_arguments)
+    quality = collect_quality(
+        examples.QUALITY, examples.CONTRACT, run=examples.TEST_RUN, language=language
+    )
     return {
         "screening": render_screening(screening),
         "fairness": render_fairness(fairness),
         "model_card": render_model_card(card),
+        "quality": render_quality(quality),
     }
 
 
@@ -75,18 +80,23 @@ def test_headings_are_in_order_and_ids_unique(pages):
 def test_links_lead_to_a_place_on_the_page(pages):
     for html in pages.values():
         ids = set(re.findall(r'\bid="([^"]+)"', html))
-        assert set(re.findall(r'href="#([^"]+)"', html)) <= ids
+        links = set(re.findall(r'href="#([^"]+)"', html))
+        assert len(links) > 3
+        assert links <= ids
 
 
 def test_table_headers_have_a_scope(pages):
     for html in pages.values():
-        assert not [head for head in re.findall(r"<th\b[^>]*>", html) if "scope=" not in head]
+        heads = re.findall(r"<th\b[^>]*>", html)
+        assert heads
+        assert not [head for head in heads if "scope=" not in head]
 
 
-def test_purpose_date_model_and_legal_basis_stand_on_every_page(pages, examples):
+def test_purpose_legal_basis_and_for_models_date_and_family_stand_on_the_pages(pages, examples):
     for html in pages.values():
         assert examples.RUN["purpose"] in html
         assert "Påhittad grund för testet – 8 kap. 1 § testlagen" in html
+    for html in (html for name, html in pages.items() if name != "quality"):
         assert re.search(r"1\u00a0[Nn]ovember\u00a0202\d", html)
         assert re.search("Additiv modell|Additive model", html)
 

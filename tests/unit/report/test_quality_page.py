@@ -28,6 +28,49 @@ def test_few_schools_are_named_and_many_are_counted(examples):
     assert not any("1480-G010" in line for line in lines)
 
 
+def find_folds(data):
+    section = next(one for one in data["sections"] if one["id"] == "schools")
+    return [block for block in section["blocks"] if block["kind"] == "fold"]
+
+
+def test_a_check_is_one_line_however_many_schools_are_behind_it(examples):
+    school = {"is_flagged": True, "when": []}
+    shares = {f"1480-G0{n}": n / 1000 for n in range(10, 53)}
+    found = examples.QUALITY["findings"][4] | {
+        "schools": {
+            name: school | {"value": round(9000 * share), "share": share}
+            for name, share in shares.items()
+        }
+        | {"1480-G099": {"is_flagged": False, "value": None, "share": None, "when": []}}
+    }
+    (fold,) = find_folds(collect(examples, findings=[found]))
+    assert fold["text"] == "Elevhälsokontakter: 43 skolor, 1,0–5,2\u00a0%"
+    assert [row["label"] for row in fold["table"]["rows"]] == sorted(shares, reverse=True)
+    html = render_quality(collect(examples, findings=[found]))
+    assert html.count("<details") == 1
+    assert "1480-G099" not in html
+
+
+def test_the_schools_of_a_line_are_named_where_they_are_few(examples):
+    texts = [fold["text"] for fold in find_folds(collect(examples))]
+    assert "Närvaro: 1480-G003, 9 dagar" in texts
+    assert "Stödinsatser: elever utan skola, 100\u00a0%" in texts
+    assert len(texts) == 5
+
+
+def test_a_school_whose_share_is_unsaid_comes_first_and_its_rows_are_counted(examples):
+    school = {"is_flagged": True, "when": []}
+    found = examples.QUALITY["findings"][4] | {
+        "schools": {
+            "1480-G001": school | {"value": 40, "share": 0.2},
+            "1480-G002": school | {"value": 95, "share": None},
+        }
+    }
+    (fold,) = find_folds(collect(examples, findings=[found]))
+    assert [row["label"] for row in fold["table"]["rows"]] == ["1480-G002", "1480-G001"]
+    assert fold["text"].endswith("1480-G002, 1480-G001, 40–95 rader")
+
+
 def test_a_hidden_sum_is_said_to_be_hidden(examples):
     data = collect(examples)
     card = next(card for card in data["findings"] if card["title"].startswith("Rader"))

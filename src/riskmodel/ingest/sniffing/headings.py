@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from riskmodel.ingest.casting import TRUTH
-from riskmodel.ingest.columns import fold_name, merge_headings
+from riskmodel.ingest.column_mapping import fold_name, merge_headings
 from riskmodel.ingest.sniffing.contents import GRADES
 from riskmodel.ingest.sniffing.dates import find_days
 from riskmodel.privacy.identities import is_personal_number

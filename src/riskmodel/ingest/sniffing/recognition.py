@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from riskmodel.core.schema import Column, Table
 from riskmodel.ingest.casting import MINUTES
-from riskmodel.ingest.columns import find_named, fold_name
+from riskmodel.ingest.column_mapping import find_named, fold_name
 from riskmodel.ingest.sniffing.contents import (
     GRADES,
     inspect_identifiers,

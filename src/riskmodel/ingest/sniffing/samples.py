@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from riskmodel.ingest.columns import merge_headings
+from riskmodel.ingest.column_mapping import merge_headings
 from riskmodel.ingest.csv_files import WIDE_MARKS
 from riskmodel.ingest.excel_files import LOCKED_MARK, NOT_EXCEL, cell_to_text, is_bomb
 from riskmodel.ingest.sniffing.headings import MAX_ABOVE, count_below, find_headings, is_datum

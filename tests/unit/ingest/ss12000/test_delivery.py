@@ -8,7 +8,7 @@ import pytest
 
 from riskmodel.core.schema import TABLES, Column, Table
 from riskmodel.errors import DataContractError
-from riskmodel.ingest.keys import IDENTITY, IS_PROTECTED, RAW
+from riskmodel.ingest.column_names import IDENTITY, IS_PROTECTED, RAW
 from riskmodel.ingest.specs import SourceSpec
 from riskmodel.ingest.ss12000.delivery import open_delivery
 from riskmodel.ingest.ss12000.moments import to_end_text, to_local_day_text

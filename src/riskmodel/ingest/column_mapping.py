@@ -14,6 +14,8 @@ from riskmodel.ingest.findings import ContractFinding
 from riskmodel.ingest.specs import SourceSpec, UnpivotSpec
 
 _MOST_DIGITS = 4
+_MOST_COLUMNS = 4096
+"""A file or sheet with more columns than this is refused: it takes far too long."""
 
 
 def fold_name(name: str) -> str:
@@ -69,6 +71,32 @@ def merge_headings(rows: Sequence[Sequence[str]]) -> list[str]:
             said = last if any(below) else own
             names[place] = f"{names[place]} {said}".strip()
     return [name or f"unnamed_{place}" for place, name in enumerate(names, start=1)]
+
+
+def find_unfit_headings(table: str, file: str, names: Sequence[str]) -> list[ContractFinding]:
+    """Return why the headings of a file cannot name its columns.
+
+    Parameters
+    ----------
+    table : str
+        The table's name.
+    file : str
+        The file's name.
+    names : sequence of str
+        Its headings.
+
+    Returns
+    -------
+    list of ContractFinding
+        That there are too many, or that some are the same but for capitals; else none.
+    """
+    if len(names) > _MOST_COLUMNS:
+        detail = f"{file} has {len(names)} columns; at most {_MOST_COLUMNS} can be read"
+        return [ContractFinding(table, "", "file", None, detail)]
+    n_repeated = len(names) - len({name.casefold() for name in names})
+    if n_repeated:
+        return [ContractFinding(table, "", "header", None, f"{n_repeated} repeated")]
+    return []
 
 
 def find_named(names: Iterable[str], present: Sequence[str]) -> list[str]:
