@@ -94,7 +94,8 @@ class CellPlan:
     dates : tuple of datetime.date
         The prediction dates, in order.
     days : pandas.DataFrame
-        One row per day in reach: ``date``, ``day`` (counted from 1970), ``cell``, ``offset``
+        One row per day in reach: ``date``, ``day`` (counted from 1970), ``weekday`` (0 is
+        Monday), ``cell``, ``offset``
         (the day counted from the first of its cell), ``bit`` (2 to the power of `offset`; 0
         in cells too long for it) and ``known``, the number of prediction dates on or before
         the day: a fact known on that day counts for the prediction dates from that place on.
@@ -247,6 +248,8 @@ def _list_days(
         {
             "date": days.astype("datetime64[D]").astype(object),
             "day": days.astype(np.int32),
+            # The first of January 1970 was a Thursday, counted from Monday as 0.
+            "weekday": ((days + 3) % 7).astype(np.int32),
             "cell": cells.astype(np.int32),
             "offset": offsets.astype(np.int32),
             "bit": bits.astype(np.int64),

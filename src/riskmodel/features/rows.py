@@ -36,9 +36,6 @@ _LARGEST = sys.float_info.max
 _LARGEST_EXACT = 1 << 53
 """Up to here every whole number is a floating one."""
 
-_EPOCH_WEEKDAY = 3 + 7 * 100_000
-"""The first of January 1970 was a Thursday, counted from Monday as 0; earlier days count too."""
-
 
 def find_used_columns(specs: Sequence[FeatureSpec]) -> tuple[str, ...]:
     """Return the columns that features read, besides the subject and the dates.
@@ -271,7 +268,7 @@ class Inputs:
         Parameters
         ----------
         placed : ibis.Table
-            With `columns`, and ``day`` (counted from 1970), ``offset`` and ``bit``.
+            With `columns`, and ``day`` (counted from 1970), ``weekday``, ``offset`` and ``bit``.
         spec : FeatureSpec
             The feature.
 
@@ -284,7 +281,8 @@ class Inputs:
             self._find(placed, spec, kind) for kind in ("value", "amount", "weight", "hit")
         )
         on_weekdays = _find_weekdays(placed, spec)
-        filters = [on_weekdays] if AGGREGATIONS[spec.aggregation].weekdays != "needed" else []
+        is_filter = on_weekdays is not None and AGGREGATIONS[spec.aggregation].weekdays != "needed"
+        filters = [on_weekdays] if is_filter else []
 
         def keep(kind: str, column: Any) -> Any:
             """Return a column where a condition holds and the weekday is right."""
@@ -296,7 +294,9 @@ class Inputs:
             return kept if hit is None else ibis.ifelse(hit, kept, None)
 
         # Small ones: the engine's sums of them take less room and time.
-        one = ibis.ifelse(placed.day.notnull(), ibis.literal(1, "int32"), None)
+        one = ibis.literal(1, "int32")
+        if not filters and self._find(placed, spec, "counts") is None:
+            one = ibis.ifelse(placed.day.notnull(), one, None)  # a sum wants a column
         hits = one if hit is None else hit.cast("int32")
         decides = "counts_valued" if spec.above is not None and not spec.match else "counts"
         is_number = hit is None and amount is not None
@@ -363,4 +363,4 @@ def _find_weekdays(table: Any, spec: FeatureSpec) -> Any | None:
     if not spec.weekdays:
         return None
     names = get_args(Weekday)
-    return ((table.day + _EPOCH_WEEKDAY) % 7).isin([names.index(day) for day in spec.weekdays])
+    return table.weekday.isin([names.index(day) for day in spec.weekdays])
