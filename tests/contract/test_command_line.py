@@ -17,7 +17,6 @@ FEATURES = ("absence_share_school_year", "longest_absence_run_school_year", "fai
 SETTINGS = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.shuffle.partitions": "1",
 }
 """For so few rows: Spark's own settings, made for many, take minutes."""
 
