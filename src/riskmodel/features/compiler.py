@@ -126,7 +126,7 @@ def compile_features(
     bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
 
     def materialise(table: Any) -> Any:
-        """Compute a table that is read more than once."""
+        """Compute a table at once: it is read more than once, or the memory it takes is wanted."""
         return engine.materialise(table, ibis.util.gen_name("cells"))
 
     @functools.cache
@@ -134,8 +134,8 @@ def compile_features(
         """Find the first day in a table."""
         return _find_earliest(engine, tables[name], schemas[name])
 
-    viewers = rows.select("row_no", "date_no", **make_keys(rows, engine.shorten_key))
-    viewers = materialise(viewers)
+    keys = make_keys(rows, engine.shorten_key)
+    viewers = materialise(rows.select("row_no", "date_no", **keys))
     results = []
     parts = find_passes(specs, schemas)
     replaced = {

@@ -46,6 +46,9 @@ from riskmodel.features.specs import FeatureSpec
 DAY_KEY = ":day"
 """The key of the passes over days; no column has this name."""
 
+_EDGE_DAYS = {"latest": LAST_DAY, "earliest": FIRST_DAY}
+"""The days on which rows count that an end of a window is found by."""
+
 FEATURE = "feature_"
 """What stands before a feature's name in the table of a pass, apart from its own columns."""
 
@@ -130,7 +133,7 @@ def compile_pass(
     complete : Complete
         The columns that rows are known not to lack.
     materialise : callable
-        Computes a table that is read more than once.
+        Computes a table at once, to be read from then on.
 
     Returns
     -------
@@ -191,10 +194,11 @@ def _find_edge(spec: FeatureSpec) -> tuple[str, int] | None:
     return edge or "latest", spec.latest_days or 1
 
 
-def _get_edge_moment(spec: FeatureSpec) -> Moment:
-    """Return the first or last day on which a row counts."""
-    end, _ = _find_edge(spec) or ("latest", 1)
-    return {"latest": LAST_DAY, "earliest": FIRST_DAY}[end]
+def _get_edge(spec: FeatureSpec) -> tuple[str, int]:
+    """Return the end and the days that a feature of a pass over days looks at."""
+    edge = _find_edge(spec)
+    assert edge is not None
+    return edge
 
 
 def _get_moments(spec: FeatureSpec) -> tuple[Moment, ...]:
@@ -277,7 +281,7 @@ def _see_days(
 
 def _find_edges(part: Pass, placed: Any, inputs: Inputs, plan: Plan) -> tuple[dict[str, str], Any]:
     """Return the columns of features, and the first or last days on which rows count for them."""
-    moments = {spec.name: _get_edge_moment(spec) for spec in part.specs}
+    moments = {spec.name: _EDGE_DAYS[_get_edge(spec)[0]] for spec in part.specs}
     measures, cells = _gather_cells(part, placed, inputs, lambda spec: [moments[spec.name]])
     seen, spans = see_cells(cells, plan), part.spans
     names: dict[str, str] = {}
@@ -289,7 +293,7 @@ def _find_edges(part: Pass, placed: Any, inputs: Inputs, plan: Plan) -> tuple[di
         names[spec.name] = name = f"edge_{measure}_{span}"
         inside = ibis.ifelse(seen[span], seen[measure], None)
         days.setdefault(name, reduce_column(inside, moment.reduction))
-        end, n_days = _find_edge(spec) or ("latest", 1)
+        end, n_days = _get_edge(spec)
         reach[name, end] = max(n_days, reach.get((name, end), 0))
     edges = seen.group_by("row_no").aggregate(**days)
     after = [edges[name] - n for (name, end), n in reach.items() if end == "latest"]

@@ -318,12 +318,14 @@ def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
         columns of the edges.
     """
     keys = _key_names(cells)
-    rows = plan.viewers
+    viewers = plan.viewers
     conditions: list[Any] = list(keys)
     if edges is not None:
-        rows = rows.inner_join(edges, "row_no")
-        conditions.append(is_before(rows.after, cells.key) | is_before(cells.key, rows.before))
-    seen = cells.inner_join(rows, conditions).inner_join(plan.members, ["cell", "date_no"])
+        viewers = viewers.inner_join(edges, "row_no")
+        conditions.append(
+            is_before(viewers.after, cells.key) | is_before(cells.key, viewers.before)
+        )
+    seen = cells.inner_join(viewers, conditions).inner_join(plan.members, ["cell", "date_no"])
     if "late" in cells.columns:
         seen = seen.filter(seen.late.fill_null(0) <= seen.date_no)
     if "until" in cells.columns:
