@@ -128,8 +128,12 @@ def _hold(folder: Path) -> BinaryIO | None:
             return stream
         if os.path.samestat(os.fstat(stream.fileno()), (folder / _MARK).stat()):
             return stream
-    except OSError:
+    except (FileNotFoundError, *_BUSY):
         pass
+    except OSError:  # such as a full disk, which another folder would not help
+        stream.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     stream.close()
     return None
 

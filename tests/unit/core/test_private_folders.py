@@ -1,11 +1,13 @@
 """What must not stay behind goes away, and what is in use never does."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from riskmodel.core import private_folders
 from riskmodel.core.private_folders import PrivateFolder, remove_abandoned
 
 HOLD = """
@@ -80,3 +82,13 @@ def test_it_is_for_this_user_alone_and_may_be_closed_twice(tmp_path):
     folder.close()
     folder.close()
     assert not folder.path.exists()
+
+
+def test_a_full_disk_is_an_error_and_not_a_loop(tmp_path, monkeypatch):
+    def fail():
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(private_folders, "_name_machine", fail)
+    with pytest.raises(OSError, match="no space"):
+        PrivateFolder(tmp_path)
+    assert list(tmp_path.iterdir()) == []
