@@ -265,6 +265,9 @@ def _make_settings(spec: EngineSpec, spill: Path) -> dict[str, Any]:
         "temp_directory": str(spill),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # What is grouped after a join with the cohort has few rows of a group: to group before
+        # it as well takes longer.
+        "disabled_optimizers": "partial_aggregate_pushdown",
     }
     if spec.threads is not None:
         settings["threads"] = spec.threads

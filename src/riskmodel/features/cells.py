@@ -97,8 +97,7 @@ class CellPlan:
         One row per day in reach: ``date``, ``day`` (counted from 1970), ``weekday`` (0 is
         Monday), ``cell``, ``offset``
         (the day counted from the first of its cell), ``bit`` (2 to the power of `offset`; 0
-        in cells too long for it) and ``known``, the number of prediction dates on or before
-        the day: a fact known on that day counts for the prediction dates from that place on.
+        in cells too long for it) and ``next_date``, the first prediction date after the day.
     members : pandas.DataFrame
         One row per cell and prediction date that sees it: ``cell``, ``date_no``,
         ``prediction_day``, ``origin`` (the cell's first day less the prediction date) and
@@ -244,6 +243,7 @@ def _list_days(
     offsets = days - starts[cells]
     bits = np.where(offsets < LONGEST_CELL_DAYS, 1 << np.minimum(offsets, LONGEST_CELL_DAYS), 0)
     moments = np.array([(moment - _EPOCH).days for moment in dates])
+    following = moments[np.searchsorted(moments, days, side="right")]
     return pd.DataFrame(
         {
             "date": days.astype("datetime64[D]").astype(object),
@@ -253,7 +253,7 @@ def _list_days(
             "cell": cells.astype(np.int32),
             "offset": offsets.astype(np.int32),
             "bit": bits.astype(np.int64),
-            "known": np.searchsorted(moments, days, side="right").astype(np.int32),
+            "next_date": following.astype("datetime64[D]").astype(object),
         }
     )
 

@@ -32,6 +32,7 @@ from riskmodel.features.days import (
     number_misses,
     unite_days,
 )
+from riskmodel.features.inputs import Inputs
 from riskmodel.features.placement import (
     Plan,
     find_late_columns,
@@ -40,7 +41,7 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import Complete, Inputs
+from riskmodel.features.rows import Complete
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -144,7 +145,7 @@ def compile_pass(
     if plan.replaced is not None:
         table = mark_replaced(table, schema, plan.replaced)
     inputs = Inputs(table, schema.columns, part.specs, complete)
-    placed = place_rows(table, schema, part.late_columns, plan, inputs.columns)
+    placed = place_rows(table, schema, part.late_columns, plan, inputs)
     if part.key == DAY_KEY:
         measures, seen, edges = _see_days(part, placed, inputs, plan, materialise)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,6 +16,7 @@ from riskmodel.core.schema import Table
 from riskmodel.core.windows import is_before
 from riskmodel.engine.interface import Engine
 from riskmodel.features.cells import CellPlan
+from riskmodel.features.inputs import Inputs
 from riskmodel.features.rows import find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
@@ -216,7 +217,7 @@ def place_rows(
     schema: Table,
     late_columns: Sequence[str],
     plan: Plan,
-    inputs: Mapping[str, Any],
+    inputs: Inputs,
 ) -> Any:
     """Return the rows that any prediction date may see, with their cells.
 
@@ -230,7 +231,7 @@ def place_rows(
         The dates before which the columns read were not known.
     plan : Plan
         The cells.
-    inputs : mapping of str to ibis column
+    inputs : Inputs
         What features read of the rows.
 
     Returns
@@ -249,26 +250,28 @@ def place_rows(
     happened = take_date(table, schema)
     known = find_known(table, schema, late_columns)
     reach, dates = plan.cells.reach, plan.cells.dates
-    columns: dict[str, Any] = {}
     is_inside, moment = reach.contains(happened), happened
     if plan.cells.is_open:
         is_inside, moment = is_before(happened, reach.end), ibis.greatest(happened, reach.start)
     for name in late_columns:
         # What is known from a day that is not known is not known.
         is_inside = is_inside & take_column(table, name, schema.columns).notnull()
+    passed: dict[str, Any] = {}
     if known is not None:
         is_inside = is_inside & (known.isnull() | is_before(known, reach.end))
         if len(dates) > 1:
-            columns["late"] = ibis.ifelse(known > happened, _find_place(known, dates), None)
+            passed["known"] = known
     if plan.replaced is not None:
-        columns["until"] = _find_place(table.replaced, dates)
-    columns |= make_keys(table, plan.shorten_key)
-    rows = table.filter(is_inside).select(date=moment, **columns, **inputs)
-    placed = rows.inner_join(plan.days, "date").drop("date")
-    if "late" in columns:
-        is_later = placed.late > placed.known
-        placed = placed.mutate(late=ibis.ifelse(is_later, placed.late, None))
-    return placed.drop("known")
+        passed["until"] = _find_place(table.replaced, dates)
+    keys = make_keys(table, plan.shorten_key)
+    rows = table.filter(is_inside).select(date=moment, **keys, **passed, **inputs.sources)
+    placed = rows.inner_join(plan.days, "date")
+    kept = [*keys, "cell", "day", "weekday", "offset", "bit", *(passed.keys() & {"until"})]
+    late = {}
+    if "known" in passed:
+        is_late = ~is_before(placed.known, placed.next_date)
+        late["late"] = ibis.ifelse(is_late, _find_place(placed.known, dates), None)
+    return placed.select(*kept, **late, **inputs.combine(placed))
 
 
 def _find_place(moments: Any, dates: Sequence[date]) -> Any:
