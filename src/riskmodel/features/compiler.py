@@ -26,7 +26,7 @@ from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
 from riskmodel.features.peers import compare_with_peers, find_peer_columns
 from riskmodel.features.placement import Plan, find_replaced, make_keys, take_date
-from riskmodel.features.rows import find_complete
+from riskmodel.features.rows import can_count, find_complete
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
 
@@ -137,7 +137,8 @@ def compile_features(
     keys = make_keys(rows, engine.shorten_key)
     viewers = materialise(rows.select("row_no", "date_no", **keys))
     results = []
-    parts = find_passes(specs, schemas)
+    counted = [spec for spec in specs if can_count(spec, tables[spec.table])]
+    parts = find_passes(counted, schemas)
     replaced = {
         name: find_replaced(engine, tables[name], schemas[name])
         for name in dict.fromkeys(part.table for part in parts)
@@ -195,7 +196,10 @@ def _find_earliest(engine: Engine, table: Any, schema: Table) -> date | None:
 
 
 def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -> Any:
-    """Join the passes to the cohort, compare with peers and apply the missing rules."""
+    """Join the passes to the cohort, compare with peers and apply the missing rules.
+
+    A feature that is in no pass is missing for all.
+    """
     joined, names = rows, list(rows.columns)
     for number, result in enumerate(results):
         features = [name for name in result.columns if name.startswith(FEATURE)]
@@ -203,11 +207,16 @@ def _assemble(rows: Any, results: Sequence[Any], specs: Sequence[FeatureSpec]) -
         joined = joined.left_join(named, rows.row_no == named[f"row_{number}"])
         names += features
     joined = joined.select(*names)
-    compared = {FEATURE + s.name: s.relative_to for s in specs if s.relative_to is not None}
+    compared = {
+        FEATURE + spec.name: spec.relative_to
+        for spec in specs
+        if spec.relative_to is not None and FEATURE + spec.name in names
+    }
     joined = compare_with_peers(joined, compared, PREDICTION)
     columns = {SUBJECT: joined[SUBJECT], PREDICTION: joined[PREDICTION]}
     for spec in specs:
-        value = joined[FEATURE + spec.name]
+        name = FEATURE + spec.name
+        value = joined[name] if name in names else ibis.null("float64")
         filled = value if spec.missing.constant is None else value.fill_null(spec.missing.constant)
         columns[spec.name] = filled.cast("float64")
         if spec.has_flag:

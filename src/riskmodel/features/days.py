@@ -66,9 +66,9 @@ def count_bits(number: Any) -> Any:
     Returns
     -------
     ibis integer column
-        From 0 to 63.
+        From 0 to 63, in 32 bits.
     """
-    return _bit_count(number).cast("int64")
+    return _bit_count(number).cast("int32")
 
 
 def unite_days(seen: Any, sets: Sequence[DaySet]) -> Any:
@@ -140,7 +140,8 @@ def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
         columns[f"{name}_hits"] = ibis.ifelse(united[item.span], hits, 0)
         misses = ibis.ifelse(united[item.span], united[item.days] - hits, 0).fill_null(0)
         columns[f"{name}_misses"] = misses
-        columns[f"{name}_before"] = count_bits(misses).sum().over(upto) - count_bits(misses)
+        before = count_bits(misses).sum().over(upto) - count_bits(misses)
+        columns[f"{name}_before"] = before.cast("int32")
     return united.select("row_no", **columns)
 
 
@@ -172,7 +173,8 @@ def find_runs(numbered: Any, name: str, bits: Any) -> Any:
     cells = numbered.select("row_no", hits=hits, misses=misses, before=f"{name}_before")
     cells = cells.filter(cells.hits != 0)
     taken = cells.join(bits, [(cells.hits & bits.value) != 0])
-    taken = taken.select("row_no", misses=taken.before + count_bits(taken.misses & taken.upto))
+    before = taken.before + count_bits(taken.misses & taken.upto)
+    taken = taken.select("row_no", misses=before.cast("int32"))
     runs = taken.group_by("row_no", "misses").aggregate(length=taken.count())
     return runs.group_by("row_no").aggregate(
         longest=runs.length.max(),

@@ -75,6 +75,26 @@ def take_column(table: Any, name: str, columns: Mapping[str, Column]) -> Any:
     return column.cast(kind)
 
 
+def can_count(spec: FeatureSpec, table: Any) -> bool:
+    """Tell whether a table has the columns without which no row counts for a feature.
+
+    Parameters
+    ----------
+    spec : FeatureSpec
+        The feature.
+    table : ibis.Table
+        Its rows.
+
+    Returns
+    -------
+    bool
+        If not, the feature is missing for all.
+    """
+    needed = [(name,) for name in spec.where]
+    needed += [names for names in (spec.value, spec.denominator, tuple(spec.match)) if names]
+    return all(set(names) & set(table.columns) for names in needed)
+
+
 @dataclass(frozen=True)
 class Complete:
     """Columns that no row lacks which meets what most features of a pass ask of it.
