@@ -239,20 +239,23 @@ def find_known_day(row):
     return max(row["known_date"] or row["date"], row["date"])
 
 
-def keep_latest_versions(rows, moment):
+def keep_latest_versions(rows, moment, fact_key):
     """Return the rows known in time, less those that a later one of the same fact replaces."""
     known = [row for row in rows if row["date"] is not None and find_known_day(row) < moment]
     newest = {}
     for row in known:
-        if row["lesson"] is not None:
-            fact = (row["subject_id"], row["date"], row["lesson"])
-            newest[fact] = max(newest.get(fact, date.min), find_known_day(row))
+        fact = name_fact(row, fact_key)
+        newest[fact] = max(newest.get(fact, date.min), find_known_day(row))
     return [
         row
         for row in known
-        if row["lesson"] is None
-        or find_known_day(row) == newest[row["subject_id"], row["date"], row["lesson"]]
+        if any(row[name] is None for name in fact_key)
+        or find_known_day(row) == newest[name_fact(row, fact_key)]
     ]
+
+
+def name_fact(row, fact_key):
+    return tuple(row[name] for name in ("subject_id", *fact_key))
 
 
 def is_known_enough(row, spec, moment):
@@ -312,10 +315,10 @@ def compare_with_peers(values, subject):
     return values[subject] - sum(others) / len(others)
 
 
-def compute_slowly(rows, pairs, specs):
+def compute_slowly(rows, pairs, specs, fact_key=EVENTS.fact_key):
     found = {}
     for moment in {moment for _, moment in pairs}:
-        known = keep_latest_versions(rows, moment)
+        known = keep_latest_versions(rows, moment, fact_key)
         subjects = [subject for subject, other in pairs if other == moment]
         for spec in specs:
             values = {s: find_feature(known, spec, s, moment) for s in subjects}

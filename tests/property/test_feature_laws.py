@@ -49,13 +49,13 @@ def register(engine, rows):
     return engine.register(to_table(rows), "events")
 
 
-def compute(engine, rows, pairs, specs):
+def compute(engine, rows, pairs, specs, schemas=SCHEMAS):
     return compute_features(
         engine,
         {"events": register(engine, rows)},
         to_cohort(pairs),
         specs,
-        schemas=SCHEMAS,
+        schemas=schemas,
         calendar=CALENDAR,
     )
 
@@ -115,6 +115,18 @@ def test_what_is_lacking_is_counted_only_among_rows_asked_for(engine):
     assert find_complete(engine, table, columns, specs[:2]).columns == set()
     others = [make_spec("other", "count", EVER, where={"code": (c,)}) for c in "abcdefg"]
     assert find_complete(engine, table, columns, specs + others).columns == set()
+
+
+@pytest.mark.parametrize("are_late", [True, False])
+def test_a_fact_may_be_dated_anew(engine, are_late):
+    fact_key = ("code", "lesson")
+    rows = make_many_rows(400)
+    if not are_late:
+        rows = [row | {"known_date": None} for row in rows]
+    schemas = {"events": SCHEMAS["events"].model_copy(update={"fact_key": fact_key})}
+    specs = [spec for spec in SPECS if spec.aggregation in ("sum", "last", "longest_run")]
+    expected = compute_slowly(rows, PAIRS, specs, fact_key)
+    check_same(compute(engine, rows, PAIRS, specs, schemas), expected)
 
 
 def test_many_different_dates_are_computed_together(engine):

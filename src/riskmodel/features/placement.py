@@ -136,21 +136,26 @@ def find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
     ibis.Table or None
         The key, ``version`` (the day from which the row counts) and ``replaced`` (the day from
         which the next one does); rows that became known on the same day do not replace one
-        another. None where the table has no key or no known dates, or nothing is replaced.
+        another. None where the table does not have the whole key, or nothing is replaced.
     """
     known, fact = find_known(table, schema), schema.fact_key
-    if known is None or not fact or not set(fact) <= set(table.columns):
+    is_on_one_day = schema.date in fact
+    if not fact or not set(fact) <= set(table.columns) or (known is None and is_on_one_day):
         return None
     key = [SUBJECT, *fact]
     # A number made of the key finds the facts with several versions cheaply; that others may
-    # share it does no harm. Only a fact of which some row came late can have two versions.
+    # share it does no harm.
     number = functools.reduce(operator.xor, [engine.hash_values(table[name]) for name in key])
     has_key = [table[name].notnull() for name in fact]
     versions = table.filter(*has_key).select(
         *key, number=number, version=_find_version(table, schema)
     )
-    late = table.filter(*has_key, known > take_date(table, schema)).select(number=number)
-    spread = versions.select("number", "version").semi_join(late, "number").group_by("number")
+    numbered = versions.select("number", "version")
+    if is_on_one_day:
+        # Such a fact has two versions only if one of them came late.
+        late = table.filter(*has_key, known > take_date(table, schema)).select(number=number)
+        numbered = numbered.semi_join(late, "number")
+    spread = numbered.group_by("number")
     spread = spread.aggregate(first=_.version.min(), final=_.version.max())
     several = spread.filter(is_before(spread["first"], spread.final)).select("number")
     several = engine.materialise(several, ibis.util.gen_name("several"))
@@ -208,8 +213,8 @@ def mark_replaced(table: Any, schema: Table, replaced: Any) -> Any:
 
 def _find_version(table: Any, schema: Table) -> Any:
     """Return the days from which rows count: never before that on which they happened."""
-    happened = take_date(table, schema)
-    return ibis.greatest(happened, ibis.coalesce(find_known(table, schema), happened))
+    happened, known = take_date(table, schema), find_known(table, schema)
+    return happened if known is None else ibis.greatest(happened, ibis.coalesce(known, happened))
 
 
 def place_rows(

@@ -266,6 +266,22 @@ def test_the_latest_of_several_corrections_counts(compute, make_spec):
     assert value_of(compute(rows, spec)) == 10
 
 
+@pytest.mark.parametrize("n_late", [0, 2])
+def test_a_fact_whose_key_lacks_the_date_may_be_dated_anew(compute, make_spec, schemas, n_late):
+    # As a grade that is set again in the same term, on a later day.
+    table = schemas["events"]
+    schemas["events"] = table.model_copy(update={"fact_key": ("lesson",)})
+    late = on(date(2024, 10, 5), lesson="2", amount=5.0, known_date=date(2024, 10, 6))
+    rows = [
+        on(date(2024, 10, 3), lesson="1", amount=60.0),
+        on(date(2024, 10, 20), lesson="1", amount=7.0),
+        *[late] * n_late,
+    ]
+    pairs = [("a", day) for day in (date(2024, 10, 20), date(2024, 10, 21))]
+    result = compute(rows, make_spec(value="amount"), pairs=pairs)
+    assert result["feature"].tolist() == [60 + 5 * n_late, 7 + 5 * n_late]
+
+
 def test_a_correction_that_no_longer_passes_the_filter_takes_the_row_away(compute, make_spec):
     spec = make_spec(aggregation="count", where={"code": "red"}, missing="zero")
     rows = [
