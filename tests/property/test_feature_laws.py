@@ -30,7 +30,7 @@ from riskmodel.engine.session import open_engine
 from riskmodel.engine.specs import EngineSpec
 from riskmodel.features.aggregations import AGGREGATIONS
 from riskmodel.features.compiler import compute_features
-from riskmodel.features.rows import find_complete
+from riskmodel.features.rows import find_presence
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +89,23 @@ ASKED = make_spec("asked", "count", EVER, where={"is_ok": True}).where
 FILLED = {"amount": 0.5, "extra": -1.0, "size": 2.0, "units": 3, "code": "b"}
 
 
-def fill(row, names):
-    """Return a row that lacks none of some columns if it is asked for."""
-    missing = {name: FILLED[name] for name in names if row["is_ok"] and row[name] is None}
-    return row | missing
+def fill(row, complete, only):
+    """Return a row that lacks none of some columns if it is asked for, and has none of others."""
+    if row["is_ok"]:
+        return row | {name: FILLED[name] for name in complete if row[name] is None}
+    return row | dict.fromkeys(only)
 
 
+@pytest.mark.parametrize("only", [(), ("amount", "size"), tuple(FILLED)])
 @pytest.mark.parametrize("complete", [(), ("amount", "units"), tuple(FILLED)])
 @some(2)
 @given(rows=event_tables())
-def test_what_rows_never_lack_is_found_and_changes_nothing(engine, complete, rows):
-    rows = [fill(row, complete) for row in [*rows, *make_many_rows(60)]]
+def test_who_has_what_is_found_and_changes_nothing(engine, complete, only, rows):
+    rows = [fill(row, complete, only) for row in [*rows, *make_many_rows(60)]]
     specs = [spec.model_copy(update={"where": ASKED}) for spec in SPECS]
-    found = find_complete(engine, register(engine, rows), SCHEMAS["events"].columns, specs)
-    assert found.columns >= {*complete, "is_ok"}
+    found = find_presence(engine, register(engine, rows), SCHEMAS["events"].columns, specs)
+    assert found.complete >= {*complete, "is_ok"}
+    assert found.only >= set(only)
     check_same(compute(engine, rows, PAIRS, specs), compute_slowly(rows, PAIRS, specs))
 
 
@@ -111,10 +114,20 @@ def test_what_is_lacking_is_counted_only_among_rows_asked_for(engine):
     table, columns = register(engine, rows), SCHEMAS["events"].columns
     one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
     specs = [one.model_copy(update={"name": f"{number}"}) for number in range(6)]
-    assert find_complete(engine, table, columns, specs).columns == {"amount", "is_ok"}
-    assert find_complete(engine, table, columns, specs[:2]).columns == set()
+    found = find_presence(engine, table, columns, specs)
+    assert (found.complete, found.only) == ({"amount", "is_ok"}, {"amount"})
+    assert find_presence(engine, table, columns, specs[:2]).complete == set()
     others = [make_spec("other", "count", EVER, where={"code": (c,)}) for c in "abcdefg"]
-    assert find_complete(engine, table, columns, specs + others).columns == set()
+    assert find_presence(engine, table, columns, specs + others).complete == set()
+
+
+def test_rows_of_which_it_is_not_known_whether_they_are_asked_for_are_not(engine):
+    rows = [EXAMPLE, dict(EXAMPLE, is_ok=None, units=None)]
+    table, columns = register(engine, rows), SCHEMAS["events"].columns
+    one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
+    specs = [one.model_copy(update={"name": f"{number}"}) for number in range(6)]
+    found = find_presence(engine, table, columns, specs)
+    assert (found.complete, found.only) == ({"amount", "units", "is_ok"}, {"units", "is_ok"})
 
 
 @pytest.mark.parametrize("are_late", [True, False])

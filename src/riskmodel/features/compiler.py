@@ -26,7 +26,7 @@ from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
 from riskmodel.features.peers import compare_with_peers, find_peer_columns
 from riskmodel.features.placement import Plan, find_replaced, make_keys, take_date
-from riskmodel.features.rows import can_count, find_complete
+from riskmodel.features.rows import can_count, find_presence
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
 
@@ -155,8 +155,8 @@ def compile_features(
             replaced=replaced[part.table],
             shorten_key=engine.shorten_key,
         )
-        complete = find_complete(engine, table, schema.columns, part.specs)
-        result = compile_pass(part, table, schema, placed, complete, materialise)
+        presence = find_presence(engine, table, schema.columns, part.specs)
+        result = compile_pass(part, table, schema, placed, presence, materialise)
         results.append(materialise(result))
     return _assemble(rows, results, specs)
 

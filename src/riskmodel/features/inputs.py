@@ -12,7 +12,7 @@ import ibis
 
 from riskmodel.core.schema import Column
 from riskmodel.features.aggregations import AGGREGATIONS, FIXED_POINT, Row
-from riskmodel.features.rows import Complete, find_used_columns, take_column
+from riskmodel.features.rows import Presence, find_used_columns, take_column
 from riskmodel.features.specs import Conditions, FeatureSpec, Weekday
 
 _SOURCE, _INPUT = "source_", "input_"
@@ -39,8 +39,8 @@ class Inputs:
         The declared columns.
     specs : sequence of FeatureSpec
         The features.
-    complete : Complete
-        The columns that rows are known not to lack.
+    presence : Presence
+        Which rows have what.
 
     Attributes
     ----------
@@ -54,10 +54,10 @@ class Inputs:
         table: Any,
         columns: Mapping[str, Column],
         specs: Sequence[FeatureSpec],
-        complete: Complete,
+        presence: Presence,
     ) -> None:
         self._specs = specs
-        self._complete = complete
+        self._presence = presence
         self._source_names: dict[tuple[str, Any], str] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._scales: dict[tuple[str, str], int] = {}
@@ -113,12 +113,12 @@ class Inputs:
         # Where a value or a weight is missing if the row does not meet the conditions, the row
         # need be asked only for the rest.
         if spec.value:
-            value = _keep_where(meets, self._add_up(spec, spec.value))
+            value = self._keep_met(spec, spec.value, self._add_up(spec, spec.value))
             self._add(spec, "value", value)
-            self._add_fixed(spec, "amount", meets, spec.value)
+            self._add_fixed(spec, "amount", spec.value)
             self._add_condition(spec, "counts_valued", [*has_weight, *fits])
         if spec.denominator:
-            self._add_fixed(spec, "weight", meets, spec.denominator)
+            self._add_fixed(spec, "weight", spec.denominator)
             self._add_condition(spec, "counts_weighted", [*has_value, *fits])
         if spec.match:
             self._add(spec, "hit", _all(self._read_conditions(spec.match)))
@@ -138,13 +138,13 @@ class Inputs:
 
     def _find_present(self, spec: FeatureSpec, names: Sequence[str]) -> list[Any]:
         """Return the condition that a row has one of some columns, if it can be unmet."""
-        if not names or self._find_complete(spec) & set(names):
+        if not names or (self._is_known(spec) and self._presence.complete & set(names)):
             return []
         return [functools.reduce(operator.or_, [self._take(name, _PRESENT) for name in names])]
 
-    def _find_complete(self, spec: FeatureSpec) -> frozenset[str]:
-        """Return the columns that no row lacks which meets what a feature asks."""
-        return self._complete.columns if spec.where == self._complete.where else frozenset()
+    def _is_known(self, spec: FeatureSpec) -> bool:
+        """Return whether it is known which rows have what among those a feature asks for."""
+        return spec.where == self._presence.where
 
     def _read_conditions(self, conditions: Conditions) -> list[Any]:
         """Return one boolean column per condition, null where its column is missing."""
@@ -161,15 +161,18 @@ class Inputs:
         self._names[spec.name, kind] = name
         self._columns[name] = column
 
-    def _add_fixed(
-        self, spec: FeatureSpec, kind: str, meets: Sequence[Any], names: Sequence[str]
-    ) -> None:
+    def _add_fixed(self, spec: FeatureSpec, kind: str, names: Sequence[str]) -> None:
         """Add columns added up, in fixed point, where the row meets the conditions."""
-        total = self._add_up(spec, names)
-        fixed, self._scales[spec.name, kind] = _fix_point(total)
+        fixed, self._scales[spec.name, kind] = _fix_point(self._add_up(spec, names))
         if len(names) == 1:
             fixed = self._take(names[0], _FIXED)
-        self._add(spec, kind, _keep_where(meets, fixed))
+        self._add(spec, kind, self._keep_met(spec, names, fixed))
+
+    def _keep_met(self, spec: FeatureSpec, names: Sequence[str], column: Any) -> Any:
+        """Return what is made of columns where the row meets the conditions, null elsewhere."""
+        if self._is_known(spec) and self._presence.only >= set(names):
+            return column
+        return _keep_where(self._read_conditions(spec.where), column)
 
     def _add_up(self, spec: FeatureSpec, names: Sequence[str]) -> Any:
         """Return columns added up where some are there, a missing one as 0."""
@@ -178,7 +181,7 @@ class Inputs:
             return columns[0]
         columns = [_widen(column) for column in columns]
         total = functools.reduce(operator.add, columns)
-        if self._find_complete(spec) >= set(names):
+        if self._is_known(spec) and self._presence.complete >= set(names):
             return total
         terms = [ibis.coalesce(column, 0) for column in columns]
         is_present = functools.reduce(operator.or_, [column.notnull() for column in columns])

@@ -41,7 +41,7 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import Complete
+from riskmodel.features.rows import Presence
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -116,7 +116,7 @@ def compile_pass(
     table: Any,
     schema: Table,
     plan: Plan,
-    complete: Complete,
+    presence: Presence,
     materialise: Callable[[Any], Any],
 ) -> Any:
     """Return the features of one pass per row of the cohort.
@@ -131,8 +131,8 @@ def compile_pass(
         Their columns and date.
     plan : Plan
         The cohort and the cells.
-    complete : Complete
-        The columns that rows are known not to lack.
+    presence : Presence
+        Which rows have what.
     materialise : callable
         Computes a table at once, to be read from then on.
 
@@ -144,7 +144,7 @@ def compile_pass(
     """
     if plan.replaced is not None:
         table = mark_replaced(table, schema, plan.replaced)
-    inputs = Inputs(table, schema.columns, part.specs, complete)
+    inputs = Inputs(table, schema.columns, part.specs, presence)
     placed = place_rows(table, schema, part.late_columns, plan, inputs)
     if part.key == DAY_KEY:
         measures, seen, edges = _see_days(part, placed, inputs, plan, materialise)

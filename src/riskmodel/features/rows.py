@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,30 +98,33 @@ def can_count(spec: FeatureSpec, table: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Complete:
-    """Columns that no row lacks which meets what most features of a pass ask of it.
+class Presence:
+    """Which rows have a value in a column, told from what most features of a pass ask of rows.
 
     Parameters
     ----------
     where : Conditions
         What they ask.
-    columns : frozenset of str
-        The columns.
+    complete : frozenset of str
+        The columns that no row lacks which meets it.
+    only : frozenset of str
+        The columns that no other row has.
     """
 
     where: Conditions
-    columns: frozenset[str]
+    complete: frozenset[str]
+    only: frozenset[str]
 
 
-def find_complete(
+def find_presence(
     engine: Engine, table: Any, columns: Mapping[str, Column], specs: Sequence[FeatureSpec]
-) -> Complete:
-    """Find the columns that need not be asked for one row at a time.
+) -> Presence:
+    """Find what need not be asked one row at a time.
 
     Parameters
     ----------
     engine : Engine
-        Where the table lives; it counts what rows lack.
+        Where the table lives; it counts what rows have.
     table : ibis.Table
         The rows.
     columns : mapping of str to Column
@@ -129,7 +134,7 @@ def find_complete(
 
     Returns
     -------
-    Complete
+    Presence
         Without columns if the features are few or do not share a condition: to count takes
         as long as to read the columns once.
     """
@@ -137,12 +142,18 @@ def find_complete(
     where = max(asked, key=asked.count)
     sharing = [spec for spec in specs if spec.where == where]
     if not where or 2 * len(sharing) < len(specs) or len(specs) < _FEWEST_SHARING:
-        return Complete({}, frozenset())
+        return Presence({}, frozenset(), frozenset())
     names = [name for name in find_used_columns(sharing) if name in table.columns]
-    met = table.filter(
-        [take_column(table, n, columns).isin(list(values)) for n, values in where.items()]
+    conditions = [
+        take_column(table, name, columns).isin(list(values)) for name, values in where.items()
+    ]
+    meets = functools.reduce(operator.and_, conditions).fill_null(False)
+    counts = {f"n_{name}": take_column(table, name, columns).count() for name in names}
+    counted = table.group_by(meets=meets).aggregate(n_rows=table.count(), **counts)
+    found = {bool(line["meets"]): line for line in engine.to_pandas(counted).to_dict("records")}
+    met, others = found.get(True), found.get(False)
+    return Presence(
+        where,
+        complete=frozenset(n for n in names if not met or met[f"n_{n}"] == met["n_rows"]),
+        only=frozenset(n for n in names if not others or not others[f"n_{n}"]),
     )
-    counts = {f"n_{name}": take_column(met, name, columns).count() for name in names}
-    (found,) = engine.to_pandas(met.aggregate(n_rows=met.count(), **counts)).to_dict("records")
-    complete = [name for name in names if found[f"n_{name}"] == found["n_rows"]]
-    return Complete(where, frozenset(complete))
