@@ -8,6 +8,7 @@ disk lies in a private folder that goes away when the engine is closed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import duckdb
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.operations as ops
 import pandas as pd
 import pyarrow as pa
 
@@ -26,6 +28,9 @@ from riskmodel.engine.specs import EngineSpec
 from riskmodel.errors import ConfigurationError, DataContractError
 
 _ROW_GROUP_SIZE = 122_880
+
+_BETWEEN_TELLING = 0.05
+"""How long a query is given to stop, in seconds, before it is told again."""
 
 
 @ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
@@ -135,14 +140,68 @@ class DuckDBEngine(Engine):
         ibis.Table
             The rows, which live until the engine is closed.
         """
+        statement, table = self._prepare(expr, name)
+        self._execute(statement)
+        return table
+
+    def _prepare(self, expr: Any, name: str) -> tuple[str, Any]:
+        """Return the statement that computes a table, and the table that it will make."""
+        schema = expr.schema()
+        columns = ", ".join(_narrow(column, kind) for column, kind in schema.items())
+        self.connection._run_pre_execute_hooks(expr)
         query = self.connection.compile(expr)
-        columns = ", ".join(_narrow(name, kind) for name, kind in expr.schema().items())
+        table = ops.DatabaseTable(
+            name, schema=schema, source=self.connection, namespace=ops.Namespace()
+        )
+        statement = (
+            f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS SELECT {columns} FROM ({query})"
+        )
+        return statement, table.to_expr()
+
+    def _execute(self, statement: str) -> None:
+        """Execute a statement that gives no rows."""
         with _without_values():
-            self.connection._run_pre_execute_hooks(expr)
-            self.connection.con.execute(
-                f"CREATE OR REPLACE TEMP TABLE {_quote(name)} AS SELECT {columns} FROM ({query})"
-            )
-        return self.connection.table(name)
+            self.connection.con.execute(statement)
+
+    @contextmanager
+    def compute_ahead(self) -> Iterator[Callable[[Any, str], Any]]:
+        """Compute tables one after another in a thread, while further ones are put together.
+
+        Yields
+        ------
+        callable
+            As `materialise`, but it does not wait until the rows are there. All that was asked
+            for is there when the context ends, and nothing else may be asked of the engine
+            before.
+
+        Raises
+        ------
+        RiskModelError
+            When the context ends or on a later call: what went wrong in computing a table.
+        """
+        begun: list[Future[None]] = []
+
+        def begin(expr: Any, name: str) -> Any:
+            """Put a table's query at the end of the line."""
+            for future in begun:
+                if future.done():
+                    future.result()
+            statement, table = self._prepare(expr, name)
+            begun.append(thread.submit(self._execute, statement))
+            return table
+
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            try:
+                yield begin
+                for future in begun:
+                    future.result()
+            except BaseException:
+                for future in begun:
+                    future.cancel()
+                # What has not quite begun is not stopped by being told so once.
+                while wait(begun, timeout=_BETWEEN_TELLING).not_done:
+                    self.connection.con.interrupt()
+                raise
 
     def hash_values(self, column: Any) -> Any:
         """Return a whole number that equal values share; others may share it too.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -104,6 +105,24 @@ class Engine(ABC):
         ibis.Table
             The rows, which live until the engine is closed.
         """
+
+    @contextmanager
+    def compute_ahead(self) -> Iterator[Callable[[Any, str], Any]]:
+        """Compute tables while further ones are put together.
+
+        Yields
+        ------
+        callable
+            As `materialise`, but it need not wait until the rows are there. All that was asked
+            for is there when the context ends, and nothing else may be asked of the engine
+            before.
+
+        Raises
+        ------
+        RiskModelError
+            When the context ends or on a later call: what went wrong in computing a table.
+        """
+        yield self.materialise
 
     @abstractmethod
     def hash_values(self, column: Any) -> Any:

@@ -123,29 +123,47 @@ def compile_features(
     _check_tables(tables, specs)
     plan = plan_cohort(cohort, find_peer_columns(specs))
     rows = engine.register(plan.rows, ibis.util.gen_name("cohort"))
-    bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
+    planned = _plan_passes(engine, tables, rows, plan.dates, specs, schemas, calendar)
+    results = []
+    with engine.compute_ahead() as compute:
 
-    def materialise(table: Any) -> Any:
-        """Compute a table at once: it is read more than once, or the memory it takes is wanted."""
-        return engine.materialise(table, ibis.util.gen_name("cells"))
+        def materialise(table: Any) -> Any:
+            """Compute a table by itself: it is read more than once, or its memory is wanted."""
+            return compute(table, ibis.util.gen_name("cells"))
+
+        for part, placed in planned:
+            table, schema = tables[part.table], schemas[part.table]
+            results.append(materialise(compile_pass(part, table, schema, placed, materialise)))
+        return _assemble(rows, results, specs)
+
+
+def _plan_passes(
+    engine: Engine,
+    tables: Mapping[str, Any],
+    rows: Any,
+    dates: tuple[date, ...],
+    specs: Sequence[FeatureSpec],
+    schemas: Mapping[str, Table],
+    calendar: SchoolCalendar,
+) -> list[tuple[Pass, Plan]]:
+    """Return the passes over tables, with what must be known of the rows before any is made."""
+    keys = make_keys(rows, engine.shorten_key)
+    viewers = rows.select("row_no", "date_no", **keys)
+    viewers = engine.materialise(viewers, ibis.util.gen_name("viewers"))
+    bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
+    parts = find_passes([spec for spec in specs if can_count(spec, tables[spec.table])], schemas)
+    names = dict.fromkeys(part.table for part in parts)
+    replaced = {name: find_replaced(engine, tables[name], schemas[name]) for name in names}
 
     @functools.cache
     def earliest(name: str) -> date | None:
         """Find the first day in a table."""
         return _find_earliest(engine, tables[name], schemas[name])
 
-    keys = make_keys(rows, engine.shorten_key)
-    viewers = materialise(rows.select("row_no", "date_no", **keys))
-    results = []
-    counted = [spec for spec in specs if can_count(spec, tables[spec.table])]
-    parts = find_passes(counted, schemas)
-    replaced = {
-        name: find_replaced(engine, tables[name], schemas[name])
-        for name in dict.fromkeys(part.table for part in parts)
-    }
+    planned = []
     for part in parts:
-        table, schema = tables[part.table], schemas[part.table]
-        cells = _plan_cells(part, plan.dates, calendar, earliest)
+        table, columns = tables[part.table], schemas[part.table].columns
+        cells = _plan_cells(part, dates, calendar, earliest)
         placed = Plan(
             cells=cells,
             days=engine.register(cells.days, ibis.util.gen_name("days")),
@@ -154,11 +172,10 @@ def compile_features(
             bits=bits,
             replaced=replaced[part.table],
             shorten_key=engine.shorten_key,
+            presence=find_presence(engine, table, columns, part.specs),
         )
-        presence = find_presence(engine, table, schema.columns, part.specs)
-        result = compile_pass(part, table, schema, placed, presence, materialise)
-        results.append(materialise(result))
-    return _assemble(rows, results, specs)
+        planned.append((part, placed))
+    return planned
 
 
 def _check_tables(tables: Mapping[str, Any], specs: Sequence[FeatureSpec]) -> None:

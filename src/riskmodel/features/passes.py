@@ -41,7 +41,6 @@ from riskmodel.features.placement import (
     place_rows,
     see_cells,
 )
-from riskmodel.features.rows import Presence
 from riskmodel.features.specs import FeatureSpec
 
 DAY_KEY = ":day"
@@ -116,7 +115,6 @@ def compile_pass(
     table: Any,
     schema: Table,
     plan: Plan,
-    presence: Presence,
     materialise: Callable[[Any], Any],
 ) -> Any:
     """Return the features of one pass per row of the cohort.
@@ -131,8 +129,6 @@ def compile_pass(
         Their columns and date.
     plan : Plan
         The cohort and the cells.
-    presence : Presence
-        Which rows have what.
     materialise : callable
         Computes a table at once, to be read from then on.
 
@@ -144,7 +140,7 @@ def compile_pass(
     """
     if plan.replaced is not None:
         table = mark_replaced(table, schema, plan.replaced)
-    inputs = Inputs(table, schema.columns, part.specs, presence)
+    inputs = Inputs(table, schema.columns, part.specs, plan.presence)
     placed = place_rows(table, schema, part.late_columns, plan, inputs)
     if part.key == DAY_KEY:
         measures, seen, edges = _see_days(part, placed, inputs, plan, materialise)

@@ -10,14 +10,13 @@ from datetime import date
 from typing import Any
 
 import ibis
-from ibis import _
 
 from riskmodel.core.schema import Table
 from riskmodel.core.windows import is_before
 from riskmodel.engine.interface import Engine
 from riskmodel.features.cells import CellPlan
 from riskmodel.features.inputs import Inputs
-from riskmodel.features.rows import find_used_columns, take_column
+from riskmodel.features.rows import Presence, find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
 
@@ -43,6 +42,8 @@ class Plan:
         Which rows later ones replace, as `find_replaced` returns them, where there are any.
     shorten_key : callable
         The engine's `shorten_key`.
+    presence : Presence
+        Which rows have what.
     """
 
     cells: CellPlan
@@ -52,6 +53,7 @@ class Plan:
     bits: Any
     replaced: Any | None
     shorten_key: Callable[[Any], tuple[Any, ...]]
+    presence: Presence
 
 
 def make_keys(table: Any, shorten_key: Callable[[Any], tuple[Any, ...]]) -> dict[str, Any]:
@@ -143,22 +145,22 @@ def find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
     if not fact or not set(fact) <= set(table.columns) or (known is None and is_on_one_day):
         return None
     key = [SUBJECT, *fact]
-    # A number made of the key finds the facts with several versions cheaply; that others may
-    # share it does no harm.
+    # A number made of the key finds facts with several rows cheaply; that others may share it
+    # does no harm.
     number = functools.reduce(operator.xor, [engine.hash_values(table[name]) for name in key])
     has_key = [table[name].notnull() for name in fact]
     versions = table.filter(*has_key).select(
         *key, number=number, version=_find_version(table, schema)
     )
-    numbered = versions.select("number", "version")
+    numbers = versions.select("number")
     if is_on_one_day:
         # Such a fact has two versions only if one of them came late.
         late = table.filter(*has_key, known > take_date(table, schema)).select(number=number)
-        numbered = numbered.semi_join(late, "number")
-    spread = numbered.group_by("number")
-    spread = spread.aggregate(first=_.version.min(), final=_.version.max())
-    several = spread.filter(is_before(spread["first"], spread.final)).select("number")
-    several = engine.materialise(several, ibis.util.gen_name("several"))
+        numbers = numbers.semi_join(late, "number")
+    counted = numbers.group_by("number").aggregate(n_rows=numbers.count())
+    several = engine.materialise(
+        counted.filter(counted.n_rows > 1).select("number"), ibis.util.gen_name("several")
+    )
     if not len(engine.to_pandas(several.limit(1))):
         return None
     different = versions.semi_join(several, "number").select(*key, "version").distinct()
@@ -167,7 +169,8 @@ def find_replaced(engine: Engine, table: Any, schema: Table) -> Any | None:
     )
     marked = different.mutate(replaced=following)
     marked = marked.filter(marked.replaced.notnull())
-    return engine.materialise(marked, ibis.util.gen_name("replaced"))
+    marked = engine.materialise(marked, ibis.util.gen_name("replaced"))
+    return marked if len(engine.to_pandas(marked.limit(1))) else None
 
 
 def take_date(table: Any, schema: Table) -> Any:

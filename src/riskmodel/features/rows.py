@@ -92,9 +92,9 @@ def can_count(spec: FeatureSpec, table: Any) -> bool:
     bool
         If not, the feature is missing for all.
     """
-    needed = [(name,) for name in spec.where]
-    needed += [names for names in (spec.value, spec.denominator, tuple(spec.match)) if names]
-    return all(set(names) & set(table.columns) for names in needed)
+    there = set(table.columns)
+    choices = (spec.value, spec.denominator, spec.match)
+    return there >= set(spec.where) and all(there & set(names) for names in choices if names)
 
 
 @dataclass(frozen=True)

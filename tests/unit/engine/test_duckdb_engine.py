@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import numpy as np
@@ -98,6 +99,43 @@ def test_a_sum_beyond_its_type_is_refused(engine):
     table = engine.register(pa.table({"n": pa.array([2**62] * 4, pa.int64())}), "large")
     with pytest.raises(DataContractError, match="declared types"):
         engine.materialise(table.aggregate(total=table.n.sum()), "too_large")
+
+
+def list_tables(engine):
+    rows = engine.connection.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    return [name for (name,) in rows]
+
+
+def test_tables_computed_ahead_are_there_at_the_end(engine):
+    table = engine.register(pa.table({"n": pa.array(range(100_000), pa.int64())}), "numbers")
+    with engine.compute_ahead() as compute:
+        for number in range(5):
+            table = compute(table.select(n=table.n + 1), f"ahead_{number}")
+    assert engine.to_pandas(table.aggregate(least=table.n.min()))["least"].tolist() == [5]
+    assert table.schema() == engine.connection.table("ahead_4").schema()
+
+
+def test_what_fails_ahead_is_raised_and_the_engine_goes_on(engine):
+    table = engine.register(pa.table({"n": pa.array([2**62] * 4, pa.int64())}), "large")
+    refused = pytest.raises(DataContractError, match="declared types")
+    with refused, engine.compute_ahead() as compute:
+        total = compute(table.aggregate(total=table.n.sum()), "too_large")
+        compute(total.select(half=total.total / 2), "never_made")
+    assert "never_made" not in list_tables(engine)
+    assert engine.to_pandas(table.limit(1))["n"].tolist() == [2**62]
+
+
+def test_an_error_meanwhile_stops_what_is_computed_ahead(engine):
+    table = engine.register(pa.table({"n": pa.array(range(300_000), pa.int64())}), "numbers")
+    pairs = table.cross_join(table.view())
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), engine.compute_ahead() as compute:
+        compute(pairs.aggregate(most=(pairs.n ^ pairs.n_right).max()), "takes_minutes")
+        compute(table, "never_made")
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 20
+    assert "never_made" not in list_tables(engine)
+    assert engine.to_pandas(table.aggregate(n=table.count()))["n"].tolist() == [300_000]
 
 
 def test_registering_again_replaces_the_table(engine):
