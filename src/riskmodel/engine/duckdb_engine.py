@@ -38,6 +38,11 @@ def _hash(value) -> dt.uint64:  # type: ignore[no-untyped-def]
     """Return DuckDB's hash of a value, as it stands: Ibis casts it twice."""
 
 
+@ibis.udf.scalar.builtin(name="md5_number")  # type: ignore[untyped-decorator]
+def _digest(value: str) -> dt.unknown:
+    """Return a digest of a text, a whole number of 128 bits, which Ibis has no type for."""
+
+
 class DuckDBEngine(Engine):
     """DuckDB in this process, within its limit of memory.
 
@@ -218,8 +223,8 @@ class DuckDBEngine(Engine):
         """
         return _hash(column)
 
-    def shorten_key(self, column: Any) -> tuple[Any, ...]:
-        """Return columns that stand for a text key where rows are grouped or joined by it.
+    def shorten_key(self, column: Any) -> Any:
+        """Return a column that stands for a text key where rows are grouped or joined by it.
 
         Parameters
         ----------
@@ -228,16 +233,16 @@ class DuckDBEngine(Engine):
 
         Returns
         -------
-        tuple of ibis columns
-            Two hashes of 64 bits, of the key and of the key read backwards. That two of ten
-            million keys share both is less likely than 1e-24 (ADR 14).
+        ibis column
+            A digest of 128 bits. That two of ten million keys share one is less likely than
+            1e-24 (ADR 14).
 
         Notes
         -----
         What is computed from a text column of a Parquet file is computed once per different
         value where these are few, whereas grouping by the texts compares them row by row.
         """
-        return _hash(column), _hash(column.reverse())
+        return _digest(column)
 
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.

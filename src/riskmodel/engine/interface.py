@@ -140,8 +140,8 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def shorten_key(self, column: Any) -> tuple[Any, ...]:
-        """Return columns that stand for a text key where rows are grouped or joined by it.
+    def shorten_key(self, column: Any) -> Any:
+        """Return a column that stands for a text key where rows are grouped or joined by it.
 
         Parameters
         ----------
@@ -150,8 +150,8 @@ class Engine(ABC):
 
         Returns
         -------
-        tuple of ibis columns
-            Equal where the keys are, and different where they differ. They mean nothing
+        ibis column
+            Equal where the keys are, and different where they differ. It means nothing
             outside this engine.
         """
 

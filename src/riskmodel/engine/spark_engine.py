@@ -174,8 +174,8 @@ class SparkEngine(Engine):
         """
         return column.hash()
 
-    def shorten_key(self, column: Any) -> tuple[Any, ...]:
-        """Return columns that stand for a text key where rows are grouped or joined by it.
+    def shorten_key(self, column: Any) -> Any:
+        """Return a column that stands for a text key where rows are grouped or joined by it.
 
         Parameters
         ----------
@@ -184,10 +184,10 @@ class SparkEngine(Engine):
 
         Returns
         -------
-        tuple of ibis columns
+        ibis column
             The key itself.
         """
-        return (column,)
+        return column
 
     def write_parquet(self, expr: Any, path: Path, order_by: Sequence[str] = ()) -> None:
         """Compute a table and write it to a Parquet file, atomically.

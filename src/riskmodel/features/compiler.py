@@ -25,7 +25,7 @@ from riskmodel.features.checks import check_specs
 from riskmodel.features.days import make_bits
 from riskmodel.features.passes import FEATURE, Pass, compile_pass, find_passes
 from riskmodel.features.peers import compare_with_peers, find_peer_columns
-from riskmodel.features.placement import Plan, find_replaced, make_keys, take_date
+from riskmodel.features.placement import KEY, Plan, find_replaced, make_key, take_date
 from riskmodel.features.rows import can_count, find_presence
 from riskmodel.features.schemas import PREDICTION, SUBJECT
 from riskmodel.features.specs import FLAG_SUFFIX, FeatureSpec
@@ -147,8 +147,7 @@ def _plan_passes(
     calendar: SchoolCalendar,
 ) -> list[tuple[Pass, Plan]]:
     """Return the passes over tables, with what must be known of the rows before any is made."""
-    keys = make_keys(rows, engine.shorten_key)
-    viewers = rows.select("row_no", "date_no", **keys)
+    viewers = rows.select("row_no", "date_no", **{KEY: make_key(rows, engine.shorten_key)})
     viewers = engine.materialise(viewers, ibis.util.gen_name("viewers"))
     bits = engine.register(make_bits(), ibis.util.gen_name("bits"))
     parts = find_passes([spec for spec in specs if can_count(spec, tables[spec.table])], schemas)

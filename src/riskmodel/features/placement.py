@@ -20,8 +20,8 @@ from riskmodel.features.rows import Presence, find_used_columns, take_column
 from riskmodel.features.schemas import KNOWN, SUBJECT
 from riskmodel.features.specs import FeatureSpec
 
-_KEY = "subject_key_"
-"""What stands before the number of a column that stands for the subject."""
+KEY = "subject_key"
+"""The column that stands for the subject where rows are grouped or joined."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Plan:
     days, members : ibis.Table
         Those of the cells.
     viewers : ibis.Table
-        The cohort's rows: ``row_no``, ``date_no`` and the subject's keys.
+        The cohort's rows: ``row_no``, ``date_no`` and the subject's key.
     bits : ibis.Table
         One row per bit of a cell's days: ``value`` (the bit) and ``upto`` (it and all before).
     replaced : ibis.Table or None
@@ -52,12 +52,12 @@ class Plan:
     viewers: Any
     bits: Any
     replaced: Any | None
-    shorten_key: Callable[[Any], tuple[Any, ...]]
+    shorten_key: Callable[[Any], Any]
     presence: Presence
 
 
-def make_keys(table: Any, shorten_key: Callable[[Any], tuple[Any, ...]]) -> dict[str, Any]:
-    """Return the columns that stand for the subject where rows are grouped or joined.
+def make_key(table: Any, shorten_key: Callable[[Any], Any]) -> Any:
+    """Return the column that stands for the subject where rows are grouped or joined.
 
     Parameters
     ----------
@@ -68,11 +68,10 @@ def make_keys(table: Any, shorten_key: Callable[[Any], tuple[Any, ...]]) -> dict
 
     Returns
     -------
-    dict of str to ibis column
-        By name.
+    ibis column
+        To be called `KEY`.
     """
-    parts = shorten_key(table[SUBJECT].cast("string"))
-    return {f"{_KEY}{number}": part for number, part in enumerate(parts)}
+    return shorten_key(table[SUBJECT].cast("string"))
 
 
 def find_late_columns(spec: FeatureSpec, schema: Table) -> tuple[str, ...]:
@@ -245,7 +244,7 @@ def place_rows(
     Returns
     -------
     ibis.Table
-        The subject's keys, the columns of the plan's days, the columns read, and, where rows can
+        The subject's key, the columns of the plan's days, the columns read, and, where rows can
         be known late or be replaced, ``late`` and ``until``: the first place of a prediction
         date that sees the row, where that is not the first after its day, and the first that
         does not any more.
@@ -271,10 +270,10 @@ def place_rows(
             passed["known"] = known
     if plan.replaced is not None:
         passed["until"] = _find_place(table.replaced, dates)
-    keys = make_keys(table, plan.shorten_key)
-    rows = table.filter(is_inside).select(date=moment, **keys, **passed, **inputs.sources)
+    passed[KEY] = make_key(table, plan.shorten_key)
+    rows = table.filter(is_inside).select(date=moment, **passed, **inputs.sources)
     placed = rows.inner_join(plan.days, "date")
-    kept = [*keys, "cell", "day", "weekday", "offset", "bit", *(passed.keys() & {"until"})]
+    kept = [KEY, "cell", "day", "weekday", "offset", "bit", *(passed.keys() & {"until"})]
     late = {}
     if "known" in passed:
         is_late = ~is_before(placed.known, placed.next_date)
@@ -301,12 +300,7 @@ def group_names(placed: Any) -> tuple[str, ...]:
     tuple of str
         Names of columns.
     """
-    return (*_key_names(placed), *(n for n in ("cell", "late", "until") if n in placed.columns))
-
-
-def _key_names(table: Any) -> tuple[str, ...]:
-    """Return the columns that stand for the subject."""
-    return tuple(name for name in table.columns if name.startswith(_KEY))
+    return tuple(n for n in (KEY, "cell", "late", "until") if n in placed.columns)
 
 
 def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
@@ -328,9 +322,8 @@ def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
         The cells' columns, ``row_no``, ``prediction_day``, ``origin``, the spans, and further
         columns of the edges.
     """
-    keys = _key_names(cells)
     viewers = plan.viewers
-    conditions: list[Any] = list(keys)
+    conditions: list[Any] = [KEY]
     if edges is not None:
         viewers = viewers.inner_join(edges, "row_no")
         conditions.append(
@@ -341,4 +334,4 @@ def see_cells(cells: Any, plan: Plan, edges: Any | None = None) -> Any:
         seen = seen.filter(seen.late.fill_null(0) <= seen.date_no)
     if "until" in cells.columns:
         seen = seen.filter(seen.date_no < seen.until.fill_null(len(plan.cells.dates)))
-    return seen.drop(*keys, "date_no", *({"late", "until"} & set(cells.columns)))
+    return seen.drop(KEY, "date_no", *({"late", "until"} & set(cells.columns)))
