@@ -14,9 +14,11 @@ from benchmarks.jobs import JOBS, Limits
 
 _OURS = (
     "riskmodel.features.compiler",
+    "riskmodel.features.catalogue",
     "riskmodel.engine.duckdb_engine",
     "ibis.backends.duckdb",
     "pandas",
+    "pyarrow.parquet",
 )
 _LIBRARIES = {
     "riskmodel": _OURS,

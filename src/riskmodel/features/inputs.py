@@ -121,7 +121,9 @@ class Inputs:
             self._add_fixed(spec, "weight", spec.denominator)
             self._add_condition(spec, "counts_weighted", [*has_value, *fits])
         if spec.match:
+            # Null where it cannot be told, so that this need not be asked again.
             self._add(spec, "hit", _all(self._read_conditions(spec.match)))
+            self._add_condition(spec, "counts_matched", [*meets, *has_value, *has_weight])
         elif spec.above is not None and spec.value:
             self._add(spec, "hit", _exceeds(value, spec.above))
 
@@ -241,17 +243,19 @@ class Inputs:
         if not filters and self._find(placed, spec, "counts") is None:
             one = ibis.ifelse(placed.day.notnull(), one, None)  # a sum wants a column
         hits = one if hit is None else hit.cast("int32")
-        decides = "counts_valued" if spec.above is not None and not spec.match else "counts"
+        decides = "counts"
+        if hit is not None:
+            decides = "counts_matched" if spec.match else "counts_valued"
+        hits = keep(decides, hits)
         is_number = hit is None and amount is not None
-        number = amount if is_number else hits
-        chosen = number if on_weekdays is None else ibis.ifelse(on_weekdays, number, 0)
+        number = keep("counts_valued", amount) if is_number else hits
         return Row(
             one=keep("counts", one),
-            value=keep("counts_valued", value) if is_number else keep(decides, hits),
-            amount=keep("counts_valued", amount) if is_number else keep(decides, hits),
+            value=keep("counts_valued", value) if is_number else hits,
+            amount=number,
             amount_scale=self._scales[spec.name, "amount"] if is_number else 1,
-            on_weekdays=keep("counts", chosen),
-            hit=keep(decides, hits),
+            on_weekdays=number if on_weekdays is None else number * on_weekdays.cast("int32"),
+            hit=hits,
             weight=keep("counts", one) if weight is None else keep("counts_weighted", weight),
             weight_scale=self._scales.get((spec.name, "weight"), 1),
             day=keep("counts", placed.day),
