@@ -175,9 +175,9 @@ class DuckDBEngine(Engine):
         Yields
         ------
         callable
-            As `materialise`, but it does not wait until the rows are there. All that was asked
-            for is there when the context ends, and nothing else may be asked of the engine
-            before.
+            As `materialise`, but it does not wait until the rows are there, which have any
+            order. All that was asked for is there when the context ends, and nothing else may
+            be asked of the engine before.
 
         Raises
         ------
@@ -195,18 +195,23 @@ class DuckDBEngine(Engine):
             begun.append(thread.submit(self._execute, statement))
             return table
 
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            try:
-                yield begin
-                for future in begun:
-                    future.result()
-            except BaseException:
-                for future in begun:
-                    future.cancel()
-                # What has not quite begun is not stopped by being told so once.
-                while wait(begun, timeout=_BETWEEN_TELLING).not_done:
-                    self.connection.con.interrupt()
-                raise
+        # These tables have no order, and to keep one takes time.
+        self._execute("SET preserve_insertion_order = false")
+        try:
+            with ThreadPoolExecutor(max_workers=1) as thread:
+                try:
+                    yield begin
+                    for future in begun:
+                        future.result()
+                except BaseException:
+                    for future in begun:
+                        future.cancel()
+                    # What has not quite begun is not stopped by being told so once.
+                    while wait(begun, timeout=_BETWEEN_TELLING).not_done:
+                        self.connection.con.interrupt()
+                    raise
+        finally:
+            self._execute("RESET preserve_insertion_order")
 
     def hash_values(self, column: Any) -> Any:
         """Return a whole number that equal values share; others may share it too.

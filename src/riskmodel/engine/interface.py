@@ -113,9 +113,9 @@ class Engine(ABC):
         Yields
         ------
         callable
-            As `materialise`, but it need not wait until the rows are there. All that was asked
-            for is there when the context ends, and nothing else may be asked of the engine
-            before.
+            As `materialise`, but it need not wait until the rows are there, which may have any
+            order. All that was asked for is there when the context ends, and nothing else may
+            be asked of the engine before.
 
         Raises
         ------

@@ -143,7 +143,8 @@ def find_presence(
     sharing = [spec for spec in specs if spec.where == where]
     if not where or 2 * len(sharing) < len(specs) or len(specs) < _FEWEST_SHARING:
         return Presence({}, frozenset(), frozenset())
-    names = [name for name in find_used_columns(sharing) if name in table.columns]
+    used = find_used_columns(sharing)
+    names = [name for name in used if name in table.columns and name not in where]
     conditions = [
         take_column(table, name, columns).isin(list(values)) for name, values in where.items()
     ]
@@ -154,6 +155,6 @@ def find_presence(
     met, others = found.get(True), found.get(False)
     return Presence(
         where,
-        complete=frozenset(n for n in names if not met or met[f"n_{n}"] == met["n_rows"]),
+        complete=frozenset(where) | {n for n in names if not met or met[f"n_{n}"] == met["n_rows"]},
         only=frozenset(n for n in names if not others or not others[f"n_{n}"]),
     )

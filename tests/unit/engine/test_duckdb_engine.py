@@ -110,6 +110,7 @@ def test_tables_computed_ahead_are_there_at_the_end(engine):
             table = compute(table.select(n=table.n + 1), f"ahead_{number}")
     assert engine.to_pandas(table.aggregate(least=table.n.min()))["least"].tolist() == [5]
     assert table.schema() == engine.connection.table("ahead_4").schema()
+    assert get_setting(engine, "preserve_insertion_order") is True
 
 
 def test_what_fails_ahead_is_raised_and_the_engine_goes_on(engine):
