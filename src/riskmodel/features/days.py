@@ -17,7 +17,9 @@ import pandas as pd
 
 from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 
-RUN_PARTS = ("longest", "misses", "length")
+_ALL_BITS = (1 << LONGEST_CELL_DAYS) - 1
+
+RUN_PARTS = ("longest", "current")
 """What `find_runs` says of runs."""
 
 
@@ -118,7 +120,7 @@ def count_days(united: Any, sets: Mapping[str, DaySet]) -> Any:
 
 
 def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
-    """Count the misses, days that are no hits, before each cell.
+    """Count the misses, days that are no hits, before and after each cell.
 
     Parameters
     ----------
@@ -131,8 +133,10 @@ def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
     -------
     ibis.Table
         ``row_no`` and for each set its name with ``_hits`` and ``_misses``, as bits, and with
-        ``_before``, the misses in earlier cells; one row per row of the cohort and cell.
+        ``_before`` and ``_after``, the misses in earlier and in later cells; one row per row of
+        the cohort and cell.
     """
+    every = ibis.window(group_by="row_no")
     upto = ibis.cumulative_window(group_by="row_no", order_by="cell")
     columns = {}
     for name, item in sets.items():
@@ -140,13 +144,14 @@ def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
         columns[f"{name}_hits"] = ibis.ifelse(united[item.span], hits, 0)
         misses = ibis.ifelse(united[item.span], united[item.days] - hits, 0).fill_null(0)
         columns[f"{name}_misses"] = misses
-        before = count_bits(misses).sum().over(upto) - count_bits(misses)
-        columns[f"{name}_before"] = before.cast("int32")
+        count = count_bits(misses)
+        columns[f"{name}_before"] = (count.sum().over(upto) - count).cast("int32")
+        columns[f"{name}_after"] = (count.sum().over(every) - count.sum().over(upto)).cast("int32")
     return united.select("row_no", **columns)
 
 
 def find_runs(numbered: Any, name: str, bits: Any) -> Any:
-    """Find the longest run of hits, and the latest one.
+    """Find the longest run of hits, and the one that lasts until the latest day.
 
     Parameters
     ----------
@@ -160,24 +165,55 @@ def find_runs(numbered: Any, name: str, bits: Any) -> Any:
     Returns
     -------
     ibis.Table
-        ``row_no``, ``longest`` (in days), and of the latest run the ``misses`` before it, which
-        are all of them if it lasts until the latest day, and its ``length``; without those who
-        have no hit.
+        ``row_no``, ``longest`` and ``current``, in days; without those who have no hit.
 
     Notes
     -----
-    Only hits are taken out of the bits. Those of one run have the same number of misses before
-    them.
+    Only the first day of each run in a cell is taken out of the bits. A run with a miss on
+    either side lies within its cell. The parts of another one have the same number of misses
+    before them.
     """
-    hits, misses = numbered[f"{name}_hits"], numbered[f"{name}_misses"]
-    cells = numbered.select("row_no", hits=hits, misses=misses, before=f"{name}_before")
+    parts = ("hits", "misses", "before", "after")
+    cells = numbered.select("row_no", **{part: numbered[f"{name}_{part}"] for part in parts})
     cells = cells.filter(cells.hits != 0)
-    taken = cells.join(bits, [(cells.hits & bits.value) != 0])
-    before = taken.before + count_bits(taken.misses & taken.upto)
-    taken = taken.select("row_no", misses=before.cast("int32"))
-    runs = taken.group_by("row_no", "misses").aggregate(length=taken.count())
-    return runs.group_by("row_no").aggregate(
-        longest=runs.length.max(),
-        misses=runs.misses.max(),
-        length=runs.length.argmax(runs.misses),
+    firsts = cells.mutate(firsts=_find_firsts(cells.hits, cells.misses))
+    taken = firsts.join(bits, [(firsts.firsts & bits.value) != 0])
+    earlier = taken.misses & taken.upto
+    later = taken.misses - earlier
+    # The lowest bit of a number is what it has in common with its opposite.
+    taken = taken.select(
+        "row_no", "hits", "before", "after", "value", earlier=earlier, end=later & -later
     )
+    is_last = taken.end == 0
+    days = ibis.ifelse(
+        is_last,
+        taken.hits - (taken.hits & (taken.value - 1)),
+        taken.hits & (taken.end - taken.value),
+    )
+    is_open = is_last | (taken.earlier == 0)
+    number = taken.before + count_bits(taken.earlier)
+    lengths = taken.select(
+        "row_no",
+        length=count_bits(days),
+        number=ibis.ifelse(is_open, number.cast("int32"), None),
+        is_current=is_last & (taken.after == 0),
+    )
+    runs = lengths.group_by("row_no", "number").aggregate(
+        whole=lengths.length.sum(),
+        longest=lengths.length.max(),
+        current=ibis.ifelse(lengths.is_current, lengths.length, 0).sum(),
+    )
+    longest = ibis.ifelse(runs.number.isnull(), runs.longest, runs.whole)
+    return runs.group_by("row_no").aggregate(longest=longest.max(), current=runs.current.sum())
+
+
+def _find_firsts(hits: Any, misses: Any) -> Any:
+    """Return the hits before which there is no hit in the cell, or a miss in between.
+
+    Twice a number is each of its days moved to the next. Where that is a day without a row, to
+    add all such days carries it on to the next day that has one.
+    """
+    gaps = _ALL_BITS - (hits + misses)
+    moved = hits + hits
+    following = ((moved & gaps) + gaps) | moved
+    return hits - (hits & following)

@@ -424,7 +424,7 @@ def _finish(
         if spec.aggregation == "longest_run":
             found = sums[window["longest"]]
         elif spec.aggregation == "current_run":
-            found = ibis.ifelse(sums[window["misses"]] == days - hits, sums[window["length"]], 0)
+            found = sums[window["current"]]
         return ibis.ifelse(days > 0, found.fill_null(0), None)
     return aggregation.finish(
         Moments(
