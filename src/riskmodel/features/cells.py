@@ -143,11 +143,11 @@ def plan_cohort(cohort: pd.DataFrame, groups: Sequence[str] = ()) -> CohortPlan:
     return CohortPlan(
         rows=pd.DataFrame(
             {
-                SUBJECT: np.asarray(names, dtype=object)[subjects],
+                SUBJECT: names.take(subjects),
                 PREDICTION: moments[codes],
                 "row_no": np.arange(len(rows), dtype=np.int32),
                 "date_no": codes.astype(np.int32),
-                **{name: rows[name].to_numpy(dtype=object)[order] for name in groups},
+                **{name: rows[name].array.take(order) for name in groups},
             }
         ),
         dates=tuple(moments),

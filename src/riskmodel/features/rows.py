@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,16 +136,16 @@ def find_presence(
     Returns
     -------
     Presence
-        Without columns if the features are few or do not share a condition: to count takes
-        as long as to read the columns once.
+        Of the columns that several features read: to count takes as long as to read the
+        columns once. Nothing if the features are few or do not share a condition.
     """
     asked = [spec.where for spec in specs]
     where = max(asked, key=asked.count)
     sharing = [spec for spec in specs if spec.where == where]
     if not where or 2 * len(sharing) < len(specs) or len(specs) < _FEWEST_SHARING:
         return Presence({}, frozenset(), frozenset())
-    used = find_used_columns(sharing)
-    names = [name for name in used if name in table.columns and name not in where]
+    readers = Counter(name for spec in sharing for name in find_used_columns([spec]))
+    names = [n for n in sorted(readers) if readers[n] > 1 and n in table.columns and n not in where]
     conditions = [
         take_column(table, name, columns).isin(list(values)) for name, values in where.items()
     ]
