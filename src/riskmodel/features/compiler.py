@@ -9,7 +9,9 @@ windows only; so do those that read a column which became known later than its r
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -71,8 +73,25 @@ def compute_features(
     UsageError
         If the cohort has no rows, missing keys or repeated ones, or a table is not there.
     """
-    expr = compile_features(engine, tables, cohort, specs, schemas=schemas, calendar=calendar)
-    return engine.to_pandas(expr)
+    with _without_collecting():
+        expr = compile_features(engine, tables, cohort, specs, schemas=schemas, calendar=calendar)
+        return engine.to_pandas(expr)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Let Python not look for garbage meanwhile.
+
+    Expressions are very many small objects, all of them in use: each look at them, and at all
+    that was loaded before, takes time and finds nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def compile_features(

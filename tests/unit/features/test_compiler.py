@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -264,6 +265,14 @@ def test_the_latest_of_several_corrections_counts(compute, make_spec):
         for amount, day in known.items()
     ]
     assert value_of(compute(rows, spec)) == 10
+
+
+def test_garbage_is_collected_again_afterwards(compute, make_spec):
+    compute([on(date(2024, 10, 3), amount=1.0)], make_spec(value="amount"))
+    assert gc.isenabled()
+    with pytest.raises(ConfigurationError):
+        compute([on(date(2024, 10, 3), amount=1.0)], make_spec(value="no_such_column"))
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("n_late", [0, 2])
