@@ -167,8 +167,9 @@ def _collect(
     """Return the pupils with a known label, flagged, and who of all they are."""
     y_array, risk_array = _check_arrays(y_true, risk)
     clusters = None if cluster is None else _number_clusters(cluster)
-    cohorts = None if cohort is None else np.asarray(cohort).astype(str)
-    _check_lengths(y_array, risk_array, features, clusters, covariates, cohorts)
+    given = None if cohort is None else np.asarray(cohort)
+    _check_lengths(y_array, risk_array, features, clusters, covariates, given)
+    cohorts = None if given is None else _name_cohorts(given)
     known = ~np.isnan(y_array)
     if not known.any():
         raise UndefinedMetricError(
@@ -411,3 +412,14 @@ def _number_clusters(cluster: npt.ArrayLike) -> IntArray:
     """Return each pupil's cluster as a number, the missing as one of their own."""
     codes, _ = pd.factorize(pd.Series(np.asarray(cluster)), use_na_sentinel=False)
     return codes.astype(np.int64)
+
+
+def _name_cohorts(cohort: npt.NDArray[Any]) -> npt.NDArray[np.str_]:
+    """Return each pupil's cohort as text; raise if it is missing for any."""
+    absent = int(pd.isna(cohort).sum())
+    if absent:
+        raise UsageError(
+            f"`cohort` must name the cohort of every pupil, got {absent} without. Name them, or "
+            "leave these pupils out."
+        )
+    return cohort.astype(str)

@@ -251,8 +251,8 @@ def place_rows(
 
     Notes
     -----
-    Rows are not joined to the cohort here: grouping all of them first, by the identifier as it
-    stands, took half the time.
+    Rows are not joined to the cohort here: grouping all of them first, by what stands for the
+    subject, took half the time.
     """
     happened = take_date(table, schema)
     known = find_known(table, schema, late_columns)

@@ -363,3 +363,14 @@ def test_whatever_is_given_must_have_one_row_per_pupil(
             region["label"], region["risk"], sensitive_features=region[["sex"]], capacity=0.2,
             **{name: given[name]},
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_cohort_must_be_named_for_every_pupil(region: pd.DataFrame, missing: object) -> None:
+    cohort = pd.Series("2024", index=region.index, dtype=object)
+    cohort.iloc[3:5] = missing
+    with pytest.raises(UsageError, match=r"`cohort` must name .*, got 2 without"):
+        audit(
+            region["label"], region["risk"], sensitive_features=region[["sex"]], capacity=0.2,
+            cohort=cohort,
+        )  # fmt: skip
