@@ -111,11 +111,16 @@ def test_who_has_what_is_found_and_changes_nothing(engine, complete, only, rows)
     check_same(compute(engine, rows, PAIRS, specs), compute_slowly(rows, PAIRS, specs))
 
 
+def ask_alike(count):
+    """Return features that ask the same of rows, and read the same columns."""
+    one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
+    return [one.model_copy(update={"name": f"{number}"}) for number in range(count)]
+
+
 def test_what_is_lacking_is_counted_only_among_rows_asked_for(engine):
     rows = [EXAMPLE, dict(EXAMPLE, is_ok=False, amount=None), dict(EXAMPLE, units=None)]
     table, columns = register(engine, rows), SCHEMAS["events"].columns
-    one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
-    specs = [one.model_copy(update={"name": f"{number}"}) for number in range(6)]
+    specs = ask_alike(6)
     found = find_presence(engine, table, columns, specs)
     assert (found.complete, found.only) == ({"amount", "is_ok"}, {"amount"})
     assert find_presence(engine, table, columns, specs[:2]).complete == set()
@@ -126,10 +131,16 @@ def test_what_is_lacking_is_counted_only_among_rows_asked_for(engine):
 def test_rows_of_which_it_is_not_known_whether_they_are_asked_for_are_not(engine):
     rows = [EXAMPLE, dict(EXAMPLE, is_ok=None, units=None)]
     table, columns = register(engine, rows), SCHEMAS["events"].columns
-    one = make_spec("one", "share", EVER, value="amount", denominator="units", where=ASKED)
-    specs = [one.model_copy(update={"name": f"{number}"}) for number in range(6)]
-    found = find_presence(engine, table, columns, specs)
+    found = find_presence(engine, table, columns, ask_alike(6))
     assert (found.complete, found.only) == ({"amount", "units", "is_ok"}, {"units"})
+
+
+def test_no_row_is_read_where_features_share_no_column(engine):
+    table, columns = register(engine, [EXAMPLE]), SCHEMAS["events"].columns
+    names = ("amount", "extra", "size", "units")
+    specs = [make_spec(name, "sum", EVER, value=name, where=ASKED) for name in names]
+    found = find_presence(None, table, columns, specs)
+    assert (found.complete, found.only) == ({"is_ok"}, set())
 
 
 @pytest.mark.parametrize("are_late", [True, False])

@@ -95,9 +95,9 @@ class CellPlan:
         The prediction dates, in order.
     days : pandas.DataFrame
         One row per day in reach: ``date``, ``day`` (counted from 1970), ``weekday`` (0 is
-        Monday), ``cell``, ``offset``
-        (the day counted from the first of its cell), ``bit`` (2 to the power of `offset`; 0
-        in cells too long for it) and ``next_date``, the first prediction date after the day.
+        Monday), ``cell``, ``offset`` (the day counted from the first of its cell), ``bit`` (2
+        to the power of `offset`; 0 in cells too long for it) and ``next_date``, the first
+        prediction date after the day.
     members : pandas.DataFrame
         One row per cell and prediction date that sees it: ``cell``, ``date_no``,
         ``prediction_day``, ``origin`` (the cell's first day less the prediction date) and

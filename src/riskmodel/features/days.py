@@ -145,8 +145,9 @@ def number_misses(united: Any, sets: Mapping[str, DaySet]) -> Any:
         misses = ibis.ifelse(united[item.span], united[item.days] - hits, 0).fill_null(0)
         columns[f"{name}_misses"] = misses
         count = count_bits(misses)
-        columns[f"{name}_before"] = (count.sum().over(upto) - count).cast("int32")
-        columns[f"{name}_after"] = (count.sum().over(every) - count.sum().over(upto)).cast("int32")
+        seen = count.sum().over(upto)
+        columns[f"{name}_before"] = (seen - count).cast("int32")
+        columns[f"{name}_after"] = (count.sum().over(every) - seen).cast("int32")
     return united.select("row_no", **columns)
 
 

@@ -242,11 +242,10 @@ class Inputs:
         one = ibis.literal(1, "int32")
         if not filters and self._find(placed, spec, "counts") is None:
             one = ibis.ifelse(placed.day.notnull(), one, None)  # a sum wants a column
-        hits = one if hit is None else hit.cast("int32")
         decides = "counts"
         if hit is not None:
             decides = "counts_matched" if spec.match else "counts_valued"
-        hits = keep(decides, hits)
+        hits = keep(decides, one if hit is None else hit.cast("int32"))
         is_number = hit is None and amount is not None
         number = keep("counts_valued", amount) if is_number else hits
         return Row(

@@ -146,6 +146,8 @@ def find_presence(
         return Presence({}, frozenset(), frozenset())
     readers = Counter(name for spec in sharing for name in find_used_columns([spec]))
     names = [n for n in sorted(readers) if readers[n] > 1 and n in table.columns and n not in where]
+    if not names:
+        return Presence(where, frozenset(where), frozenset())
     conditions = [
         take_column(table, name, columns).isin(list(values)) for name, values in where.items()
     ]

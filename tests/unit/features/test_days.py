@@ -8,19 +8,11 @@ from itertools import groupby
 import pandas as pd
 import pytest
 
-from riskmodel.engine.session import open_engine
-from riskmodel.engine.specs import EngineSpec
 from riskmodel.features.aggregations import LONGEST_CELL_DAYS
 from riskmodel.features.days import DaySet, count_days, find_runs, make_bits, number_misses
 
 SETS = {"set_0": DaySet("days", "hits", "span")}
 N_CELLS = 4
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with open_engine(EngineSpec(threads=2, memory_limit="1GB")) as opened:
-        yield opened
 
 
 def draw_cells(chance, row_no):
